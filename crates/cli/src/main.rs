@@ -1,0 +1,2 @@
+//! The pennydrop command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Architectures, as functions that build a graph from parameters and inputs.

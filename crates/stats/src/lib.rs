@@ -1,0 +1,1 @@
+//! Survival curves, intervals and fits for censored times.

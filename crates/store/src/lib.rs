@@ -1,0 +1,1 @@
+//! The campaign folder: Parquet parts, safetensors checkpoints, manifest.
