@@ -1,7 +1,8 @@
 //! Licences, banned crates and sources of everything that the workspace depends on, by the rules of `deny.toml`.
 //!
 //! `deny.toml` is the file of cargo-deny and means here what it means there. We read it ourselves because these three checks need
-//! only `cargo metadata` and a page of code, whereas cargo-deny is a tool of some 400 crates to build on every fresh machine.
+//! only `cargo metadata` and two pages of code, whereas a fresh machine would first build cargo-deny: 141 crates, and more than three
+//! minutes on two cores (0.20.2).
 //! A key that we do not know is an error, so that no rule is written and then ignored.
 
 use crate::metadata::{self, Metadata, Package};
