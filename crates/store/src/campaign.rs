@@ -1,0 +1,376 @@
+//! The campaign's folder.
+
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::files;
+use crate::manifest::{Manifest, PartInfo, Producer, SCHEMA};
+use crate::merge::{Source, check_kind, merge};
+use crate::parquet_read::{ReadOptions, parse_table_named};
+use crate::parquet_write::encode_table;
+use crate::table::Table;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const TOML: &str = "campaign.toml";
+const HEAD: &str = "# pennydrop-campaign ";
+const COPY_BACK: &str = "restore it from a copy of the campaign";
+
+/// What to do if the folder already holds a campaign with another text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfOther {
+    /// Give [`Error::OtherCampaign`].
+    Refuse,
+    /// Open it as it is: its own text stays.
+    Join,
+}
+
+/// An open campaign, as one writer sees it. Methods take `&self` and may be called from many threads; other writers, in this process or any other, may
+/// work in the same folder at the same time.
+///
+/// A writer appears in the folder with its first publication; reading leaves no trace.
+#[derive(Debug)]
+pub struct Campaign {
+    folder: PathBuf,
+    text: String,
+    hash: String,
+    manifest: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    manifest: Manifest,
+    /// Number of the next part; never used twice, even if publishing failed half-way.
+    next: u64,
+}
+
+/// First line of `campaign.toml`: a comment for TOML, a JSON object for us.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    schema: u32,
+    blake3: String,
+    #[serde(flatten)]
+    made_by: Producer,
+}
+
+/// Something a reader should know, though nothing is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A writer whose numerics version or class is not the one this campaign was opened with: its runs agree with ours statistically, not to the bit.
+    OtherNumerics {
+        /// The writer.
+        writer: String,
+        /// Who it was.
+        made_by: Producer,
+    },
+}
+
+impl Campaign {
+    /// Creates the folder and freezes `text` (the campaign's TOML) in it. If it holds a campaign with the same text already, opens that.
+    ///
+    /// # Errors
+    /// [`Error::OtherCampaign`] if it holds another one (and `if_other` is [`IfOther::Refuse`]); [`Error::Damaged`] if it holds parts without their
+    /// campaign.toml; [`Error::Full`], [`Error::Unwritable`] or [`Error::Io`] if it cannot be written; those of [`Campaign::open`].
+    pub fn create(folder: &Path, text: &str, made_by: &Producer, if_other: IfOther) -> Result<Campaign, Error> {
+        let path = folder.join(TOML);
+        if files::read_if_there(&path)?.is_none() {
+            files::make_folder(folder)?;
+            if files::names(folder)?.iter().any(|n| Manifest::is_name(n)) {
+                return Err(Error::damaged(&path, "it is gone, though the folder has manifests", COPY_BACK));
+            }
+            let head = Head { schema: SCHEMA, blake3: hash(text), made_by: made_by.clone() };
+            let head = serde_json::to_string(&head).map_err(|e| Error::invalid(format!("the campaign's head cannot be written: {e}")))?;
+            files::publish_new(&path, format!("{HEAD}{head}\n{text}").as_bytes())?;
+            // Whoever lost the race reads what the winner wrote.
+        }
+        let campaign = Campaign::open(folder, made_by)?;
+        if campaign.hash != hash(text) && if_other == IfOther::Refuse {
+            let (ours, theirs) = (crate::checkpoint::short(&hash(text)), crate::checkpoint::short(&campaign.hash));
+            return Err(Error::OtherCampaign { path: folder.to_path_buf(), ours, theirs });
+        }
+        Ok(campaign)
+    }
+
+    /// Opens a campaign, as a reader and (from the first publication) a writer.
+    ///
+    /// # Errors
+    /// [`Error::NotACampaign`] without a campaign.toml; [`Error::Damaged`] if that was changed; [`Error::Newer`] for a newer schema; [`Error::Io`].
+    pub fn open(folder: &Path, made_by: &Producer) -> Result<Campaign, Error> {
+        let path = folder.join(TOML);
+        let bytes = files::read_if_there(&path)?.ok_or_else(|| Error::NotACampaign { path: folder.to_path_buf() })?;
+        let damaged = |what: &str| Error::damaged(&path, what, COPY_BACK);
+        let whole = String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
+        let (first, text) = whole.split_once('\n').ok_or_else(|| damaged("it has one line only"))?;
+        let json = first.strip_prefix(HEAD).ok_or_else(|| damaged("its first line is not pennydrop's"))?;
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let found = serde_json::from_str::<Version>(json).map_err(|_| damaged("its first line has no schema version"))?.schema;
+        if found > SCHEMA {
+            return Err(Error::Newer { path, found, known: SCHEMA });
+        }
+        let head: Head = serde_json::from_str(json).map_err(|_| damaged("its first line is incomplete"))?;
+        let hash = hash(text);
+        if head.blake3 != hash {
+            return Err(damaged("its text was changed: a campaign's text is frozen"));
+        }
+        let writer = files::unique_name();
+        let manifest = Manifest { schema: SCHEMA, writer, made_by: made_by.clone(), campaign: hash.clone(), parts: Vec::new(), checkpoints: BTreeMap::new() };
+        let state = State { manifest, next: 0 };
+        Ok(Campaign { folder: folder.to_path_buf(), text: text.to_string(), hash, manifest: Mutex::new(state) })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The frozen text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// BLAKE3 hash of the frozen text.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// This writer's name.
+    pub fn writer(&self) -> String {
+        self.state().manifest.writer.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere cannot leave the state half-changed: it is changed last, in one step.
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes rows as a new immutable part. When this returns, they survive a power cut; if it fails or is killed, they were never there.
+    ///
+    /// `kind` is `runs` (needs a text column `run_id`; `steps` and `weights_hash` are understood) or `curves` (needs `run_id` and an integer column
+    /// `step`; `series` is understood). Other columns are free. Each call costs two fsyncs of a file: publish many rows at a time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the table breaks the rules; [`Error::Full`], [`Error::Unwritable`] or [`Error::Io`] if it cannot be written.
+    pub fn append(&self, kind: &str, table: &Table) -> Result<PartInfo, Error> {
+        table.check()?;
+        check_kind(kind, Some(table))?;
+        let mut state = self.state();
+        let made_by = state.manifest.made_by.clone();
+        let metadata = [
+            ("pennydrop.schema", SCHEMA.to_string()),
+            ("pennydrop.kind", kind.to_string()),
+            ("pennydrop.engine", made_by.engine),
+            ("pennydrop.numerics", made_by.numerics),
+            ("pennydrop.class", made_by.class),
+            ("pennydrop.campaign", self.hash.clone()),
+        ];
+        let bytes = encode_table(table, &metadata.map(|(k, v)| (k.to_string(), v)).into())?;
+        let file = format!("data/{kind}-{}-{:06}.parquet", state.manifest.writer, state.next);
+        state.next += 1;
+        let part = PartInfo {
+            file: file.clone(),
+            kind: kind.to_string(),
+            schema: SCHEMA,
+            rows: table.rows() as u64,
+            bytes: bytes.len() as u64,
+            blake3: blake3::hash(&bytes).to_hex().to_string(),
+        };
+        files::make_folder(&self.folder.join("data"))?;
+        files::publish(&self.folder.join(&file), &bytes)?;
+        // The part counts from the moment the manifest names it.
+        let mut manifest = state.manifest.clone();
+        manifest.parts.push(part.clone());
+        if let Err(e) = manifest.publish(&self.folder) {
+            self.withdraw(&manifest.writer, &file);
+            return Err(e);
+        }
+        state.manifest = manifest;
+        Ok(part)
+    }
+
+    /// Removes a part whose manifest could not be published — unless it was, and only making it durable failed.
+    fn withdraw(&self, writer: &str, file: &str) {
+        let path = self.folder.join(Manifest::file_name(writer));
+        let named = match files::read_if_there(&path) {
+            Ok(None) => false,
+            Ok(Some(bytes)) => Manifest::parse(&path, &bytes).map_or(true, |m| m.parts.iter().any(|p| p.file == file)),
+            Err(_) => true,
+        };
+        if !named {
+            // The caller gets the first error; a part that stays unnamed is not read.
+            let _ = std::fs::remove_file(self.folder.join(file));
+        }
+    }
+
+    /// All rows of a kind, of all writers: each run (or evaluation) once, sorted by key; columns that a part lacks are nulls in its rows. An empty
+    /// table without columns if there are none yet.
+    ///
+    /// # Errors
+    /// [`Error::Disagree`] if one run has two results within one numerics class; [`Error::Damaged`] if a manifest or part is not as it was published;
+    /// [`Error::Newer`], [`Error::TooLarge`], [`Error::Io`]; [`Error::Invalid`] for an unknown kind or columns of clashing types.
+    pub fn read(&self, kind: &str) -> Result<Table, Error> {
+        check_kind(kind, None)?;
+        let mut sources = Vec::new();
+        for manifest in self.manifests()? {
+            for part in manifest.parts.iter().filter(|p| p.kind == kind) {
+                let table = self.read_part(part)?;
+                sources.push(Source { table, class: manifest.made_by.class.clone(), file: part.file.clone() });
+            }
+        }
+        merge(kind, sources)
+    }
+
+    /// Manifests of all writers, in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Newer`] or [`Error::Io`] for the first that cannot be read.
+    pub fn manifests(&self) -> Result<Vec<Manifest>, Error> {
+        self.manifests_each()?.into_iter().collect()
+    }
+
+    pub(crate) fn manifests_each(&self) -> Result<Vec<Result<Manifest, Error>>, Error> {
+        Manifest::read_each(&self.folder, &self.hash)
+    }
+
+    /// One part as it was published, before merging.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] unless every byte is as published; [`Error::TooLarge`], [`Error::Io`].
+    pub fn read_part(&self, part: &PartInfo) -> Result<Table, Error> {
+        const ADVICE: &str = "restore it from a copy, or move its writer's manifest out of the folder and run again";
+        let path = self.folder.join(&part.file);
+        let bytes = files::read_if_there(&path)?.ok_or_else(|| Error::damaged(&path, "a manifest lists it and it is not there", ADVICE))?;
+        if bytes.len() as u64 != part.bytes {
+            return Err(Error::damaged(&path, format!("it has {} bytes and was published with {}", bytes.len(), part.bytes), ADVICE));
+        }
+        let found = blake3::hash(&bytes).to_hex();
+        if *found != *part.blake3 {
+            let (found, published) = (crate::checkpoint::short(&found), crate::checkpoint::short(&part.blake3));
+            return Err(Error::damaged(&path, format!("its content has hash {found} and was published with {published}"), ADVICE));
+        }
+        // Our own parts repeat themselves (one run id, many steps), so they may unpack to more than a stranger's table.
+        let limit = (1u64 << 30).saturating_add(part.bytes.saturating_mul(64));
+        let (table, _) = parse_table_named(&path, bytes, &ReadOptions { columns: None, limit: Some(limit) })?;
+        if table.rows() as u64 != part.rows {
+            return Err(Error::damaged(&path, format!("{} rows, and its manifest says {}", table.rows(), part.rows), ADVICE));
+        }
+        check_kind(&part.kind, Some(&table)).map_err(|e| Error::damaged(&path, e.to_string(), ADVICE))?;
+        Ok(table)
+    }
+
+    /// What a reader should know about who wrote this campaign.
+    ///
+    /// # Errors
+    /// As [`Campaign::manifests`].
+    pub fn notes(&self) -> Result<Vec<Note>, Error> {
+        let ours = self.state().manifest.made_by.clone();
+        let other = |m: &Manifest| m.made_by.numerics != ours.numerics || m.made_by.class != ours.class;
+        let all = self.manifests()?.into_iter();
+        Ok(all.filter(other).map(|m| Note::OtherNumerics { writer: m.writer, made_by: m.made_by }).collect())
+    }
+
+    /// Where the checkpoint of a run lies or would lie.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the id cannot be a file name.
+    pub fn ckpt_path(&self, run_id: &str) -> Result<PathBuf, Error> {
+        files::check_name("run id", run_id)?;
+        Ok(self.folder.join("ckpt").join(format!("{run_id}.safetensors")))
+    }
+
+    /// Saves the state of a run, in place of its last one: atomic and durable.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::encode`] and [`Checkpoint::save`]; [`Error::Invalid`] if the id cannot be a file name.
+    pub fn save_ckpt(&self, run_id: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let path = self.ckpt_path(run_id)?;
+        let bytes = checkpoint.encode_as(&self.state().manifest.made_by)?;
+        files::make_folder(&self.folder.join("ckpt"))?;
+        files::publish(&path, &bytes)?;
+        self.state().manifest.checkpoints.insert(run_id.to_string(), checkpoint.tensors_hash());
+        Ok(())
+    }
+
+    /// The last saved state of a run, by whichever writer; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn load_ckpt(&self, run_id: &str) -> Result<Option<Checkpoint>, Error> {
+        let path = self.ckpt_path(run_id)?;
+        files::read_if_there(&path)?.map(|bytes| Checkpoint::parse_named(&path, &bytes)).transpose()
+    }
+
+    /// Removes the checkpoint of a run that has ended; says whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] or [`Error::Io`] if it cannot be removed.
+    pub fn remove_ckpt(&self, run_id: &str) -> Result<bool, Error> {
+        let path = self.ckpt_path(run_id)?;
+        self.state().manifest.checkpoints.remove(run_id);
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(Error::writing(&path, e)),
+        }
+    }
+
+    /// Ids of all runs that have a checkpoint, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be listed.
+    pub fn ckpts(&self) -> Result<Vec<String>, Error> {
+        Ok(tensor_files(&self.folder.join("ckpt"))?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Bytes that checkpoints take on disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be listed.
+    pub fn ckpt_bytes(&self) -> Result<u64, Error> {
+        let files = tensor_files(&self.folder.join("ckpt"))?;
+        // One that another writer removes meanwhile takes no room.
+        Ok(files.iter().filter_map(|(_, path)| std::fs::metadata(path).ok()).map(|m| m.len()).sum())
+    }
+
+    /// Where weights under a name (such as `<run>-<step>`) lie or would lie.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name cannot be a file name.
+    pub fn weights_path(&self, name: &str) -> Result<PathBuf, Error> {
+        files::check_name("name of weights", name)?;
+        Ok(self.folder.join("weights").join(format!("{name}.safetensors")))
+    }
+
+    /// Saves weights to keep, atomic and durable; readable by any safetensors reader.
+    ///
+    /// # Errors
+    /// As [`Campaign::save_ckpt`].
+    pub fn save_weights(&self, name: &str, weights: &Checkpoint) -> Result<(), Error> {
+        let path = self.weights_path(name)?;
+        let bytes = weights.encode_as(&self.state().manifest.made_by)?;
+        files::make_folder(&self.folder.join("weights"))?;
+        files::publish(&path, &bytes)
+    }
+
+    /// Weights kept under a name; `None` if there are none.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`].
+    pub fn load_weights(&self, name: &str) -> Result<Option<Checkpoint>, Error> {
+        let path = self.weights_path(name)?;
+        files::read_if_there(&path)?.map(|bytes| Checkpoint::parse_named(&path, &bytes)).transpose()
+    }
+}
+
+fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// The safetensors files of a folder: name without its ending, and path; sorted.
+pub(crate) fn tensor_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let ours = |name: String| Some((name.strip_suffix(".safetensors").filter(|n| !n.starts_with('.'))?.to_string(), folder.join(&name)));
+    Ok(files::names(folder)?.into_iter().filter_map(ours).collect())
+}

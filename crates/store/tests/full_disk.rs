@@ -1,0 +1,105 @@
+//! A full disk ends cleanly, and work goes on once there is room (promise C2); an unwritable folder is refused.
+
+use pennydrop_store::{Campaign, Checkpoint, Class, Error, IfOther, Producer, Table, Tensor};
+use std::path::Path;
+use std::process::Command;
+
+fn me() -> Producer {
+    Producer { engine: "0.1.0".into(), numerics: "1".into(), class: "test".into() }
+}
+
+/// A file system of 256 KiB, unmounted in the end.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount() -> Result<Small, String> {
+        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let out = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "pennydrop-test"]).arg(dir.path()).output().map_err(|e| e.to_string())?;
+        if out.status.success() { Ok(Small(dir)) } else { Err(String::from_utf8_lossy(&out.stderr).trim().to_string()) }
+    }
+
+    fn remount(&self, options: &str) {
+        let status = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.0.path()).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+fn run(i: usize) -> Table {
+    // Numbers that do not compress, 8 KiB of them
+    let mut x = i as u64 + 1;
+    let mut noise = || {
+        x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (x >> 11) as f64 / 1e15
+    };
+    let rows = 1000;
+    let ids = (0..rows).map(|k| Some(format!("run-{i}-{k}")));
+    Table::default().str("run_id", ids).f64("loss", (0..rows).map(|_| Some(noise())))
+}
+
+fn hidden(folder: &Path) -> usize {
+    let count = |f: &Path| std::fs::read_dir(f).map_or(0, |d| d.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(".tmp-")).count());
+    ["", "data", "ckpt"].iter().map(|f| count(&folder.join(f))).sum()
+}
+
+#[test]
+fn a_full_disk_is_refused_cleanly_and_work_goes_on_afterwards() {
+    let small = match Small::mount() {
+        Ok(s) => s,
+        Err(why) => {
+            eprintln!("SKIPPED: no small file system to fill: {why}");
+            return;
+        }
+    };
+    let folder = small.0.path().join("campaign");
+    let campaign = Campaign::create(&folder, "a = 1\n", &me(), IfOther::Refuse).unwrap();
+    let state = |step| Checkpoint { tensors: vec![Tensor::from_u64("step", &[4000], &[step; 4000])], ..Default::default() };
+    campaign.save_ckpt("r", &state(1)).unwrap();
+    let mut done = 0;
+    let e = loop {
+        assert!(done < 100, "the disk did not fill");
+        match campaign.append("runs", &run(done)) {
+            Ok(_) => done += 1,
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(e, Error::Full { .. }), "{e}");
+    assert_eq!((e.class(), e.class().exit_code()), (Class::Refused, 5));
+    assert!(done > 3, "{done}");
+    // Overwriting a checkpoint fails as well, and the old one stays.
+    let e = campaign.save_ckpt("r", &state(2)).unwrap_err();
+    assert!(matches!(e, Error::Full { .. }), "{e}");
+    assert_eq!(hidden(&folder), 0);
+    let reader = Campaign::open(&folder, &me()).unwrap();
+    assert_eq!(reader.read("runs").unwrap().rows(), done * 1000);
+    assert_eq!(reader.load_ckpt("r").unwrap().unwrap().tensor("step").unwrap().to_u64().unwrap()[0], 1);
+    let report = reader.verify().unwrap();
+    assert!(report.problems.is_empty() && report.litter.is_empty(), "{report:?}");
+    small.remount("size=2m");
+    campaign.append("runs", &run(done)).unwrap();
+    campaign.save_ckpt("r", &state(2)).unwrap();
+    assert_eq!(reader.read("runs").unwrap().rows(), (done + 1) * 1000);
+    assert!(reader.verify().unwrap().problems.is_empty());
+    // Permissions do not bind root, but a read-only file system does. It is still read.
+    small.remount("ro");
+    for e in [campaign.append("runs", &run(0)).unwrap_err(), campaign.save_ckpt("r", &state(3)).unwrap_err(), campaign.remove_ckpt("r").unwrap_err()] {
+        assert!(matches!(e, Error::Unwritable { .. }) && e.class() == Class::Refused, "{e}");
+    }
+    assert_eq!(Campaign::open(&folder, &me()).unwrap().read("runs").unwrap().rows(), (done + 1) * 1000);
+}
+
+#[test]
+fn a_folder_that_cannot_be_one_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for folder in [file.clone(), file.join("below")] {
+        let e = Campaign::create(&folder, "a = 1\n", &me(), IfOther::Refuse).unwrap_err();
+        assert!(matches!(e, Error::Unwritable { .. }) && e.class() == Class::Refused, "{}: {e}", folder.display());
+    }
+}
