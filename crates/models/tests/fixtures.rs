@@ -28,53 +28,15 @@ fn read(name: &str) -> (Json, BTreeMap<String, Vec<f64>>) {
     (config, header.iter().filter(|(k, _)| *k != "__metadata__").map(|(k, h)| (k.clone(), tensor(h))).collect())
 }
 
-/// The file's settings in this crate's words.
-fn arguments(m: &Json) -> Vec<(&'static str, Value)> {
-    let text = |s: &str| Value::Str(s.into());
-    let word = |k: &str| text(m[k].as_str().unwrap());
-    let int = |k: &str| Value::Int(m[k].as_i64().unwrap());
-    let flag = |k: &str| Value::Bool(m[k].as_bool().unwrap());
-    let activation = ("activation", text(&m["activation"].as_str().unwrap().replace('-', "_")));
-    if m["name"] == "mlp" {
-        let scaling = if m["scaling"] == "none" { "standard" } else { "mean-field" };
-        let inputs = match m["inputs"].as_str().unwrap() {
-            "one-hot" => "onehot",
-            "features" => "dense",
-            other => other,
-        };
-        let widths = Value::List(m["widths"].as_array().unwrap().iter().map(|w| Value::Int(w.as_i64().unwrap())).collect());
-        let d_embed = Value::Int(m["d_embed"].as_i64().unwrap().max(1));
-        return vec![
-            activation,
-            ("scaling", text(scaling)),
-            ("inputs", text(inputs)),
-            ("widths", widths),
-            ("d_embed", d_embed),
-            ("bias_hidden", flag("biases")),
-            ("bias_out", flag("output_bias")),
-        ];
-    }
-    let biases = m["biases"].as_str().unwrap();
-    let template = m["template"].as_str().unwrap().replace(" c", " answer");
-    let scored = m["scored"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().replace("label", "answer")).collect::<Vec<_>>().join(" ");
-    vec![
-        activation,
-        ("layers", int("layers")),
-        ("heads", int("heads")),
-        ("d_model", int("d_model")),
-        ("d_mlp", int("d_mlp")),
-        ("norm", word("norm")),
-        ("norm_eps", Value::Float(m["norm_eps"].as_f64().unwrap())),
-        ("final_norm", flag("final_norm")),
-        ("causal", flag("causal")),
-        ("positions", word("positions")),
-        ("bias_attn", Value::Bool(biases == "all")),
-        ("bias_mlp", Value::Bool(biases != "none")),
-        ("bias_out", Value::Bool(biases == "all")),
-        ("tied", flag("tied")),
-        ("template", text(&template)),
-        ("scored", text(&scored)),
-    ]
+/// The file's settings are those of the model's row.
+fn arguments(m: &Json) -> Vec<(&str, Value)> {
+    let value = |v: &Json| match v {
+        Json::Bool(b) => Value::Bool(*b),
+        Json::Number(x) => x.as_i64().map_or_else(|| Value::Float(x.as_f64().unwrap()), Value::Int),
+        Json::Array(v) => Value::List(v.iter().map(|w| Value::Int(w.as_i64().unwrap())).collect()),
+        v => Value::Str(v.as_str().unwrap().into()),
+    };
+    m.as_object().unwrap().iter().filter(|(k, _)| *k != "name").map(|(k, v)| (k.as_str(), value(v))).collect()
 }
 
 fn check(name: &str) {
@@ -87,12 +49,7 @@ fn check(name: &str) {
     } else {
         Inputs { operands: 2, range: p, features: None, classes: p }
     };
-    let mut given = arguments(m);
-    if m["name"] == "transformer" {
-        given.push(("outputs", Value::Str(if m["outputs"].as_u64().unwrap() as usize == p { "classes" } else { "vocab" }.into())));
-    }
-    let mut n = common::net(m["name"].as_str().unwrap(), &given, &inputs, Options::default());
-    assert_eq!(n.model.outputs as u64, m["outputs"].as_u64().unwrap(), "{name}");
+    let mut n = common::net(m["name"].as_str().unwrap(), &arguments(m), &inputs, Options::default());
     let initial = file.keys().filter_map(|k| k.strip_prefix("init."));
     assert_eq!(initial.clone().count(), n.model.params.len(), "{name}");
     for parameter in initial {
