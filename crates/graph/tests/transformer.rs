@@ -33,7 +33,7 @@ fn examples(p: usize, rows: usize) -> Batch {
         all.swap(i, d.below(i + 1));
     }
     all.truncate(rows);
-    let block = std::env::var("BLK").map_or(1000, |b| b.parse().unwrap());
+    let block = 16;
     all.sort_unstable_by_key(|x| (x.0 / block, x.1 / block, *x));
     Batch { rows, tokens: vec![all.iter().map(|x| x.0).collect(), all.iter().map(|x| x.1).collect()], indices: vec![all.iter().map(|x| (x.0 + x.1) % p as u32).collect()], features: vec![] }
 }

@@ -1,7 +1,10 @@
 //! Runs row kernels: an interpreter whose instructions work on tiles that stay in the first-level cache.
 
 use super::ins::{Addr, DotShape, Flat, Ins, Operand, RowKernel, Rows, Walk};
-use super::math::{Base, Fused, Isa, Real};
+use super::math::{Base, Real};
+use super::simd::{self, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, Avx512};
 use crate::cross_entropy::{self, Scratch};
 use crate::ir::{Binary, CeGradient, CeRule, Draw, Fold, Unary};
 use crate::precision::Precision;
@@ -127,11 +130,35 @@ impl Level {
     }
 }
 
+/// A working type with vectors in every instruction set.
+#[cfg(target_arch = "x86_64")]
+pub trait Vector: Real {
+    /// AVX-512 vectors.
+    type Wide: Simd<Self>;
+    /// AVX2 vectors.
+    type Half: Simd<Self>;
+}
+#[cfg(target_arch = "x86_64")]
+impl Vector for f32 {
+    type Wide = Avx512;
+    type Half = Avx2;
+}
+#[cfg(target_arch = "x86_64")]
+impl Vector for f64 {
+    type Wide = Avx512;
+    type Half = Avx2;
+}
+/// A working type with vectors in every instruction set.
+#[cfg(not(target_arch = "x86_64"))]
+pub trait Vector: Real {}
+#[cfg(not(target_arch = "x86_64"))]
+impl<T: Real> Vector for T {}
+
 /// Runs rows `from..to` of a kernel.
 ///
 /// # Safety
 /// The context must belong to the program that planned the kernel, and `level` must be available.
-pub unsafe fn run<T: Real>(level: Level, k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
+pub unsafe fn run<T: Vector>(level: Level, k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
     // SAFETY: forwarded to the caller.
     unsafe {
         match level {
@@ -146,14 +173,14 @@ pub unsafe fn run<T: Real>(level: Level, k: &RowKernel, c: &Ctx<'_, T>, from: us
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
-unsafe fn run_avx512<T: Real>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
-    unsafe { run_with::<T, Fused>(k, c, from, to, s) }
+unsafe fn run_avx512<T: Vector>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
+    unsafe { run_with::<T, T::Wide>(k, c, from, to, s) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-unsafe fn run_avx2<T: Real>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
-    unsafe { run_with::<T, Fused>(k, c, from, to, s) }
+unsafe fn run_avx2<T: Vector>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
+    unsafe { run_with::<T, T::Half>(k, c, from, to, s) }
 }
 
 /// Scratch rows of the emulated loss head.
@@ -165,7 +192,7 @@ pub struct Scratch3 {
 }
 
 #[inline(always)]
-unsafe fn run_with<T: Real, I: Isa>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
+unsafe fn run_with<T: Real, I: Simd<T>>(k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
     if from >= to {
         return;
     }
@@ -265,7 +292,7 @@ fn one_if<T: Real>(b: bool) -> T {
 }
 
 #[inline(always)]
-unsafe fn step<T: Real, I: Isa>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end: usize, s: &mut Scratch3) {
+unsafe fn step<T: Real, I: Simd<T>>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end: usize, s: &mut Scratch3) {
     let rows = end - tile;
     unsafe {
         match ins {
@@ -318,21 +345,17 @@ unsafe fn step<T: Real, I: Isa>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end: usi
             Ins::Reduce { fold, src, outer, axis, inner, dst } => {
                 for r in tile..end {
                     let (d, a) = (c.of(dst, r, tile), c.of(src, r, tile).cast_const());
-                    reduce(*fold, d, a, *outer, *axis, *inner);
+                    reduce::<T, I>(*fold, d, a, *outer, *axis, *inner);
                 }
             }
             Ins::ReduceRows { fold, src, dst } => {
                 for r in tile..end {
                     let (d, a) = (c.of(dst, r, tile), c.of(src, r, tile).cast_const());
                     match fold {
-                        Fold::Sum => {
-                            for i in 0..src.size {
-                                *d.add(i) += *a.add(i);
-                            }
-                        }
+                        Fold::Sum => simd::add_to::<T, I>(d, a, src.size),
                         Fold::Max => {
                             for i in 0..src.size {
-                                *d.add(i) = greater(*d.add(i), *a.add(i));
+                                *d.add(i) = simd::greater(*d.add(i), *a.add(i));
                             }
                         }
                     }
@@ -368,7 +391,10 @@ unsafe fn step<T: Real, I: Isa>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end: usi
                 for r in tile..end {
                     let z = c.of(logits, r, tile).cast_const();
                     *c.of(dst, r, tile) = if *p == T::PRECISION {
-                        one_if(exponentials::<T, I>(z, logits.size).1 == T::ONE)
+                        {
+                        s.g.resize(logits.size.max(s.g.len()), 0.0);
+                        one_if(exponentials::<T, I>(z, logits.size, &mut s.g).1 == T::ONE)
+                    }
                     } else {
                         s.z.clear();
                         s.z.extend((0..logits.size).map(|i| (*z.add(i)).to()));
@@ -394,7 +420,7 @@ unsafe fn step<T: Real, I: Isa>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end: usi
 }
 
 #[inline(always)]
-unsafe fn unary<T: Real, I: Isa>(f: Unary, d: *mut T, a: Src<T>, n: usize) {
+unsafe fn unary<T: Real, I: Simd<T>>(f: Unary, d: *mut T, a: Src<T>, n: usize) {
     unsafe {
         match f {
             Unary::Neg => map1(d, a, n, |x| -x),
@@ -484,20 +510,13 @@ unsafe fn line<T: Real>(d: *mut T, a: *const T, n: usize, stride: usize) {
 }
 
 #[inline(always)]
-fn greater<T: Real>(m: T, x: T) -> T {
-    // NaN wins, so that a broken row is seen.
-    #[allow(clippy::eq_op)]
-    if x > m || x != x { x } else { m }
-}
-
-#[inline(always)]
-unsafe fn reduce<T: Real>(fold: Fold, d: *mut T, a: *const T, outer: usize, axis: usize, inner: usize) {
+unsafe fn reduce<T: Real, I: Simd<T>>(fold: Fold, d: *mut T, a: *const T, outer: usize, axis: usize, inner: usize) {
     unsafe {
         for o in 0..outer {
             if inner == 1 {
                 *d.add(o) = match fold {
-                    Fold::Sum => sum(a.add(o * axis), axis),
-                    Fold::Max => maximum(a.add(o * axis), axis),
+                    Fold::Sum => simd::sum::<T, I>(a.add(o * axis), axis),
+                    Fold::Max => simd::maximum::<T, I>(a.add(o * axis), axis),
                 };
                 continue;
             }
@@ -506,14 +525,10 @@ unsafe fn reduce<T: Real>(fold: Fold, d: *mut T, a: *const T, outer: usize, axis
             for k in 1..axis {
                 let row = a.add(k * inner);
                 match fold {
-                    Fold::Sum => {
-                        for i in 0..inner {
-                            *d.add(i) += *row.add(i);
-                        }
-                    }
+                    Fold::Sum => simd::add_to::<T, I>(d, row, inner),
                     Fold::Max => {
                         for i in 0..inner {
-                            *d.add(i) = greater(*d.add(i), *row.add(i));
+                            *d.add(i) = simd::greater(*d.add(i), *row.add(i));
                         }
                     }
                 }
@@ -522,187 +537,40 @@ unsafe fn reduce<T: Real>(fold: Fold, d: *mut T, a: *const T, outer: usize, axis
     }
 }
 
-/// Partial sums of a vectorised reduction: a fixed number, so that the order of additions depends on the length alone.
-const PARTS: usize = 32;
-
-#[inline(always)]
-fn tree<T: Real>(mut p: [T; PARTS], f: impl Fn(T, T) -> T) -> T {
-    let mut n = PARTS;
-    while n > 1 {
-        n /= 2;
-        for i in 0..n {
-            p[i] = f(p[i], p[i + n]);
-        }
-    }
-    p[0]
-}
-
-#[inline(always)]
-unsafe fn sum<T: Real>(a: *const T, n: usize) -> T {
-    unsafe {
-        if n < PARTS {
-            let mut s = T::ZERO;
-            for i in 0..n {
-                s += *a.add(i);
-            }
-            return s;
-        }
-        let mut p = [T::ZERO; PARTS];
-        let whole = n / PARTS * PARTS;
-        let mut i = 0;
-        while i < whole {
-            for j in 0..PARTS {
-                p[j] += *a.add(i + j);
-            }
-            i += PARTS;
-        }
-        let mut s = tree(p, |x, y| x + y);
-        for i in whole..n {
-            s += *a.add(i);
-        }
-        s
-    }
-}
-
-#[inline(always)]
-unsafe fn maximum<T: Real>(a: *const T, n: usize) -> T {
-    unsafe {
-        let mut p = [T::NEG_INF; PARTS];
-        let whole = n / PARTS * PARTS;
-        let mut i = 0;
-        while i < whole {
-            for j in 0..PARTS {
-                p[j] = greater(p[j], *a.add(i + j));
-            }
-            i += PARTS;
-        }
-        let mut m = tree(p, greater);
-        for i in whole..n {
-            m = greater(m, *a.add(i));
-        }
-        m
-    }
-}
-
-#[inline(always)]
-unsafe fn inner_product<T: Real, I: Isa>(a: *const T, b: *const T, n: usize) -> T {
-    unsafe {
-        if n < PARTS {
-            let mut s = T::ZERO;
-            for i in 0..n {
-                s = (*a.add(i)).madd::<I>(*b.add(i), s);
-            }
-            return s;
-        }
-        let mut p = [T::ZERO; PARTS];
-        let whole = n / PARTS * PARTS;
-        let mut i = 0;
-        while i < whole {
-            for j in 0..PARTS {
-                p[j] = (*a.add(i + j)).madd::<I>(*b.add(i + j), p[j]);
-            }
-            i += PARTS;
-        }
-        let mut s = tree(p, |x, y| x + y);
-        for i in whole..n {
-            s = (*a.add(i)).madd::<I>(*b.add(i), s);
-        }
-        s
-    }
-}
-
-/// Sixteen numbers in a register or two.
-type Wide<T> = [T; 16];
-
-#[inline(always)]
-unsafe fn load<T: Real>(p: *const T) -> Wide<T> {
-    // SAFETY: the caller has sixteen numbers there.
-    unsafe { p.cast::<Wide<T>>().read_unaligned() }
-}
-
-#[inline(always)]
-fn madd<T: Real, I: Isa>(x: Wide<T>, y: Wide<T>, mut z: Wide<T>) -> Wide<T> {
-    for j in 0..16 {
-        z[j] = x[j].madd::<I>(y[j], z[j]);
-    }
-    z
-}
-
-#[inline(always)]
-fn across<T: Real>(x: Wide<T>, y: Wide<T>) -> T {
-    let mut p = x;
-    for j in 0..16 {
-        p[j] += y[j];
-    }
-    let mut n = 16;
-    while n > 1 {
-        n /= 2;
-        for j in 0..n {
-            p[j] += p[j + n];
-        }
-    }
-    p[0]
-}
-
-/// Four inner products of one vector with four lines of length `n`; each with the order of additions of [`inner_product`].
-#[inline(always)]
-unsafe fn inner_products<T: Real, I: Isa>(a: *const T, b: *const T, n: usize) -> [T; 4] {
-    let zero = [T::ZERO; 16];
-    let (mut p0, mut p1, mut p2, mut p3) = (zero, zero, zero, zero);
-    let (mut q0, mut q1, mut q2, mut q3) = (zero, zero, zero, zero);
-    // SAFETY: forwarded to the caller.
-    unsafe {
-        let (b0, b1, b2, b3) = (b, b.add(n), b.add(2 * n), b.add(3 * n));
-        let whole = n / PARTS * PARTS;
-        let mut i = 0;
-        while i < whole {
-            let (x, y) = (load(a.add(i)), load(a.add(i + 16)));
-            p0 = madd::<T, I>(x, load(b0.add(i)), p0);
-            p1 = madd::<T, I>(x, load(b1.add(i)), p1);
-            p2 = madd::<T, I>(x, load(b2.add(i)), p2);
-            p3 = madd::<T, I>(x, load(b3.add(i)), p3);
-            q0 = madd::<T, I>(y, load(b0.add(i + 16)), q0);
-            q1 = madd::<T, I>(y, load(b1.add(i + 16)), q1);
-            q2 = madd::<T, I>(y, load(b2.add(i + 16)), q2);
-            q3 = madd::<T, I>(y, load(b3.add(i + 16)), q3);
-            i += PARTS;
-        }
-        let mut s = [across(p0, q0), across(p1, q1), across(p2, q2), across(p3, q3)];
-        for i in whole..n {
-            let x = *a.add(i);
-            s[0] = x.madd::<I>(*b0.add(i), s[0]);
-            s[1] = x.madd::<I>(*b1.add(i), s[1]);
-            s[2] = x.madd::<I>(*b2.add(i), s[2]);
-            s[3] = x.madd::<I>(*b3.add(i), s[3]);
-        }
-        s
-    }
-}
-
 /// One row's product `d [+]= l·r`.
 #[inline(always)]
-unsafe fn small_dot<T: Real, I: Isa>(s: &DotShape, l: *const T, r: *const T, d: *mut T, accumulate: bool) {
+unsafe fn small_dot<T: Real, I: Simd<T>>(s: &DotShape, l: *const T, r: *const T, d: *mut T, accumulate: bool) {
     let DotShape { b, m, k, n, ta, tb } = *s;
     unsafe {
         for h in 0..b {
             let (l, r, d) = (l.add(h * m * k), r.add(h * k * n), d.add(h * m * n));
             let left = |i: usize, p: usize| *l.add(if ta { p * m + i } else { i * k + p });
+            if k == 1 && accumulate {
+                // An outer product onto a table row.
+                let mut i = 0;
+                while i + 4 <= m {
+                    simd::outer4::<T, I>(d.add(i * n), [*l.add(i), *l.add(i + 1), *l.add(i + 2), *l.add(i + 3)], r, n);
+                    i += 4;
+                }
+                while i < m {
+                    simd::axpy::<T, I>(d.add(i * n), *l.add(i), r, n, true);
+                    i += 1;
+                }
+                continue;
+            }
             for i in 0..m {
                 let d = d.add(i * n);
                 // A single summand makes "stored [n, 1]" and "stored [1, n]" the same line.
                 if tb && k > 1 {
-                    let mut first = 0;
-                    if !ta && k >= PARTS {
-                        // Four results at a time share the loads of the left side.
-                        while first + 4 <= n {
-                            let x = inner_products::<T, I>(l.add(i * k), r.add(first * k), k);
-                            for q in 0..4 {
-                                *d.add(first + q) = if accumulate { *d.add(first + q) + x[q] } else { x[q] };
-                            }
-                            first += 4;
+                    let mut j = 0;
+                    while !ta && j + 4 <= n {
+                        let x = simd::inner4::<T, I>(l.add(i * k), r.add(j * k), k);
+                        for q in 0..4 {
+                            *d.add(j + q) = if accumulate { *d.add(j + q) + x[q] } else { x[q] };
                         }
+                        j += 4;
                     }
-                    for j in first..n {
+                    while j < n {
                         let row = r.add(j * k);
                         let x = if ta {
                             let mut x = T::ZERO;
@@ -711,37 +579,22 @@ unsafe fn small_dot<T: Real, I: Isa>(s: &DotShape, l: *const T, r: *const T, d: 
                             }
                             x
                         } else {
-                            inner_product::<T, I>(l.add(i * k), row, k)
+                            simd::inner::<T, I>(l.add(i * k), row, k)
                         };
                         *d.add(j) = if accumulate { *d.add(j) + x } else { x };
+                        j += 1;
                     }
                     continue;
                 }
                 let mut p = 0;
-                if !accumulate {
-                    let x = left(i, 0);
-                    for j in 0..n {
-                        *d.add(j) = x * *r.add(j);
-                    }
-                    p = 1;
-                }
                 while p + 4 <= k {
-                    let (w, x, y, z) = (left(i, p), left(i, p + 1), left(i, p + 2), left(i, p + 3));
-                    let (e, f, g, q) = (r.add(p * n), r.add((p + 1) * n), r.add((p + 2) * n), r.add((p + 3) * n));
-                    for j in 0..n {
-                        let t = w.madd::<I>(*e.add(j), *d.add(j));
-                        let t = x.madd::<I>(*f.add(j), t);
-                        let t = y.madd::<I>(*g.add(j), t);
-                        *d.add(j) = z.madd::<I>(*q.add(j), t);
-                    }
+                    let x = [left(i, p), left(i, p + 1), left(i, p + 2), left(i, p + 3)];
+                    let e = [r.add(p * n), r.add((p + 1) * n), r.add((p + 2) * n), r.add((p + 3) * n)];
+                    simd::combine4::<T, I>(d, x, e, n, accumulate || p > 0);
                     p += 4;
                 }
                 while p < k {
-                    let x = left(i, p);
-                    let e = r.add(p * n);
-                    for j in 0..n {
-                        *d.add(j) = x.madd::<I>(*e.add(j), *d.add(j));
-                    }
+                    simd::axpy::<T, I>(d, left(i, p), r.add(p * n), n, accumulate || p > 0);
                     p += 1;
                 }
             }
@@ -751,35 +604,28 @@ unsafe fn small_dot<T: Real, I: Isa>(s: &DotShape, l: *const T, r: *const T, d: 
 
 /// Maximum and sum of exponentials of a row.
 #[inline(always)]
-unsafe fn exponentials<T: Real, I: Isa>(z: *const T, n: usize) -> (T, T) {
+unsafe fn exponentials<T: Real, I: Simd<T>>(z: *const T, n: usize, e: &mut [f64]) -> (T, T) {
     unsafe {
-        let m = maximum(z, n);
-        let mut p = [T::ZERO; PARTS];
-        let whole = n / PARTS * PARTS;
-        let mut i = 0;
-        while i < whole {
-            for j in 0..PARTS {
-                p[j] += Real::exp::<I>(*z.add(i + j) - m);
-            }
-            i += PARTS;
+        let m = simd::maximum::<T, I>(z, n);
+        // The scratch is as wide as doubles, so a row of either working type fits.
+        let e = e.as_mut_ptr().cast::<T>();
+        for i in 0..n {
+            *e.add(i) = Real::exp::<I>(*z.add(i) - m);
         }
-        let mut s = tree(p, |x, y| x + y);
-        for i in whole..n {
-            s += Real::exp::<I>(*z.add(i) - m);
-        }
-        (m, s)
+        (m, simd::sum::<T, I>(e, n))
     }
 }
 
 #[inline(always)]
-unsafe fn ce<T: Real, I: Isa>(rule: &CeRule, z: *const T, n: usize, label: usize, s: &mut Scratch3) -> T {
+unsafe fn ce<T: Real, I: Simd<T>>(rule: &CeRule, z: *const T, n: usize, label: usize, s: &mut Scratch3) -> T {
     unsafe {
         if rule.precision != T::PRECISION {
             s.z.clear();
             s.z.extend((0..n).map(|i| (*z.add(i)).to()));
             return T::of(cross_entropy::loss(rule, &s.z, label, &mut s.head));
         }
-        let (m, total) = exponentials::<T, I>(z, n);
+        s.g.resize(n.max(s.g.len()), 0.0);
+        let (m, total) = exponentials::<T, I>(z, n, &mut s.g);
         let log_total = match rule.gradient {
             CeGradient::Textbook => Real::ln::<I>(total),
             CeGradient::Exact => {
@@ -801,13 +647,13 @@ unsafe fn ce<T: Real, I: Isa>(rule: &CeRule, z: *const T, n: usize, label: usize
         if rule.smoothing == 0.0 {
             return nll;
         }
-        let mean = log_total - (sum(z, n) / T::of(n as f64) - m);
+        let mean = log_total - (simd::sum::<T, I>(z, n) / T::of(n as f64) - m);
         T::of(1.0 - rule.smoothing) * nll + T::of(rule.smoothing) * mean
     }
 }
 
 #[inline(always)]
-unsafe fn ce_grad<T: Real, I: Isa>(rule: &CeRule, z: *const T, n: usize, label: usize, d: *mut T, s: &mut Scratch3) {
+unsafe fn ce_grad<T: Real, I: Simd<T>>(rule: &CeRule, z: *const T, n: usize, label: usize, d: *mut T, s: &mut Scratch3) {
     unsafe {
         if rule.precision != T::PRECISION {
             s.z.clear();
@@ -819,11 +665,11 @@ unsafe fn ce_grad<T: Real, I: Isa>(rule: &CeRule, z: *const T, n: usize, label: 
             }
             return;
         }
-        let m = maximum(z, n);
+        let m = simd::maximum::<T, I>(z, n);
         for i in 0..n {
             *d.add(i) = Real::exp::<I>(*z.add(i) - m);
         }
-        let r = T::ONE / sum(d, n);
+        let r = T::ONE / simd::sum::<T, I>(d, n);
         for i in 0..n {
             *d.add(i) = *d.add(i) * r;
         }
@@ -839,7 +685,7 @@ unsafe fn ce_grad<T: Real, I: Isa>(rule: &CeRule, z: *const T, n: usize, label: 
             }
             CeGradient::Exact => {
                 *d.add(label) = T::ZERO;
-                let others = sum(d, n);
+                let others = simd::sum::<T, I>(d, n);
                 if rule.smoothing != 0.0 {
                     for i in 0..n {
                         *d.add(i) = *d.add(i) - spread;

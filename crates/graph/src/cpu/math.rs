@@ -12,15 +12,9 @@ pub trait Isa: Copy {
 /// Plain x86-64 or any other machine.
 #[derive(Clone, Copy)]
 pub struct Base;
-/// AVX2 and FMA, or AVX-512.
-#[derive(Clone, Copy)]
-pub struct Fused;
 
 impl Isa for Base {
     const FMA: bool = false;
-}
-impl Isa for Fused {
-    const FMA: bool = true;
 }
 
 /// The working types.
@@ -231,6 +225,7 @@ impl Real for f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::simd::Avx2 as Fused;
 
     fn check<T: Real>(name: &str, ours: impl Fn(T) -> T, truth: impl Fn(f64) -> f64, range: (f64, f64), tolerance: f64) {
         let n = 40_000;

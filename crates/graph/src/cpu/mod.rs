@@ -11,6 +11,7 @@ mod math;
 mod memory;
 mod plan;
 mod schedule;
+mod simd;
 
 pub use interpret::Level;
 pub use math::Real;
@@ -24,6 +25,7 @@ use emit::Emitter;
 use gemm::{View, gemm};
 use ins::{Addr, RowKernel};
 use interpret::{Ctx, Scratch3};
+pub use interpret::Vector;
 use memory::Shared;
 use plan::{ArrayRef, Places};
 use schedule::{Class, Gemm, Key, Schedule, base, dot_dims, extent};
@@ -93,7 +95,7 @@ pub struct Program<T> {
     operations: f64,
 }
 
-impl<T: Real> Program<T> {
+impl<T: Vector> Program<T> {
     /// Compiles `updates` (state ← node) and `outputs` of a cleaned-up graph, for batches of up to `capacity` examples.
     pub fn compile(g: &Graph, updates: &[(usize, Id)], outputs: &[Id], capacity: usize, fuse: bool) -> Program<T> {
         let mut g = g.clone();
@@ -361,7 +363,7 @@ unsafe fn multiply<T: Real>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize)
     }
 }
 
-impl<T: Real> Program<T> {
+impl<T: Vector> Program<T> {
     /// Time and description of every kernel, summed over one run on one thread, most expensive first; `now` reads a clock in seconds.
     pub fn profile(&self, memory: &mut Memory<T>, states: &mut [Vec<T>], feed: &Feed, inputs: Inputs<'_>, now: &dyn Fn() -> f64) -> Vec<(String, f64)> {
         let mut spent = vec![0.0; self.steps.len()];
