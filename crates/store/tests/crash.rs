@@ -130,6 +130,13 @@ fn a_cut_or_changed_part_never_reads() {
         fs::write(&path, &zeroed).unwrap();
         assert!(matches!(campaign.read("runs"), Err(Error::Damaged { .. })), "zeroes from {cut}");
     }
+    // One changed bit, anywhere: also where the file would still read as a table, with another number in it
+    for at in (0..whole.len()).step_by(5) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&path, &changed).unwrap();
+        assert!(matches!(campaign.read("runs"), Err(Error::Damaged { .. })), "byte {at}");
+    }
     fs::remove_file(&path).unwrap();
     let e = campaign.read("runs").unwrap_err();
     assert!(e.class() == Class::Damaged && e.to_string().contains(&part.file), "{e}");

@@ -1,6 +1,7 @@
 //! A full disk ends cleanly, and work goes on once there is room (promise C2); an unwritable folder is refused.
 
 use pennydrop_store::{Campaign, Checkpoint, Class, Error, IfOther, Producer, Table, Tensor};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -80,17 +81,36 @@ fn a_full_disk_is_refused_cleanly_and_work_goes_on_afterwards() {
     assert_eq!(reader.load_ckpt("r").unwrap().unwrap().tensor("step").unwrap().to_u64().unwrap()[0], 1);
     let report = reader.verify().unwrap();
     assert!(report.problems.is_empty() && report.litter.is_empty(), "{report:?}");
+    // Room for a part but not for the manifest that names it: neither stays. Pages of 4 KiB are freed one by one.
+    let filler = small.0.path().join("filler");
+    let mut size = 0;
+    while std::fs::OpenOptions::new().create(true).append(true).open(&filler).and_then(|mut f| f.write_all(&[1; 4096])).is_ok() {
+        size += 4096;
+    }
+    let one = Table::default().str("run_id", [Some("small")]);
+    let mut refused = 0;
+    while let Err(e) = campaign.append("runs", &one) {
+        assert!(matches!(e, Error::Full { .. }), "{e}");
+        let report = reader.verify().unwrap();
+        assert!(report.problems.is_empty() && report.litter.is_empty() && report.rows == done as u64 * 1000, "{report:?}");
+        refused += 1;
+        size -= 4096;
+        std::fs::File::options().write(true).open(&filler).and_then(|f| f.set_len(size)).unwrap();
+    }
+    assert!(refused >= 2, "{refused}");
+    done += 1;
+    std::fs::remove_file(&filler).unwrap();
     small.remount("size=2m");
     campaign.append("runs", &run(done)).unwrap();
     campaign.save_ckpt("r", &state(2)).unwrap();
-    assert_eq!(reader.read("runs").unwrap().rows(), (done + 1) * 1000);
+    assert_eq!(reader.read("runs").unwrap().rows(), done * 1000 + 1);
     assert!(reader.verify().unwrap().problems.is_empty());
     // Permissions do not bind root, but a read-only file system does. It is still read.
     small.remount("ro");
     for e in [campaign.append("runs", &run(0)).unwrap_err(), campaign.save_ckpt("r", &state(3)).unwrap_err(), campaign.remove_ckpt("r").unwrap_err()] {
         assert!(matches!(e, Error::Unwritable { .. }) && e.class() == Class::Refused, "{e}");
     }
-    assert_eq!(Campaign::open(&folder, &me()).unwrap().read("runs").unwrap().rows(), (done + 1) * 1000);
+    assert_eq!(Campaign::open(&folder, &me()).unwrap().read("runs").unwrap().rows(), done * 1000 + 1);
 }
 
 #[test]
