@@ -175,6 +175,11 @@ mod tests {
                 indices.len() as f64
             })
             .unwrap();
+        // Strata that alternate are drawn from whole, not neighbour by neighbour.
+        let alternating: Vec<usize> = (0..40).map(|i| i % 2).collect();
+        let rising: Vec<f64> = (0..40).map(f64::from).collect();
+        let got = Bootstrap::default().interval(&alternating, mean_of(&rising)).unwrap();
+        assert!(got.high - got.low > 5.0, "{got:?}");
         // Constant within strata: nothing is left to vary.
         let data = [5.0, 1.0, 5.0, 1.0, 1.0];
         let got = Bootstrap::default().interval(&strata, mean_of(&data)).unwrap();
