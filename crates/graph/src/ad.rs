@@ -306,7 +306,15 @@ fn pull(g: &mut Graph, y: Id, k: usize, c: Id) -> Option<Id> {
             symmetric(g, full)
         }
         Op::Svd => svd_pull(g, arg, y, c),
-        Op::State(_) | Op::Scalar(_) | Op::Token(_) | Op::Index(_) | Op::Feature(_) | Op::Const(_) | Op::Random { .. } | Op::OneHot { .. } | Op::Collapsed(_) => return None,
+        Op::State(_)
+        | Op::Scalar(_)
+        | Op::Token(_)
+        | Op::Index(_)
+        | Op::Feature(_)
+        | Op::Const(_)
+        | Op::Random { .. }
+        | Op::OneHot { .. }
+        | Op::Collapsed(_) => return None,
     })
 }
 
@@ -548,7 +556,15 @@ fn forward(g: &mut Graph, y: Id, ts: &[Option<Id>]) -> Option<Id> {
             let t = t0?;
             Some(svd_forward(g, args[0], y, t))
         }
-        Op::State(_) | Op::Scalar(_) | Op::Token(_) | Op::Index(_) | Op::Feature(_) | Op::Const(_) | Op::Random { .. } | Op::OneHot { .. } | Op::Collapsed(_) => None,
+        Op::State(_)
+        | Op::Scalar(_)
+        | Op::Token(_)
+        | Op::Index(_)
+        | Op::Feature(_)
+        | Op::Const(_)
+        | Op::Random { .. }
+        | Op::OneHot { .. }
+        | Op::Collapsed(_) => None,
     }
 }
 

@@ -46,7 +46,9 @@ pub struct Feed {
 impl Feed {
     /// A feed for `graph`, for batches of at most `capacity` examples.
     pub fn new(graph: &Graph, capacity: usize) -> Feed {
+        // The domains of results, and those over whose rows folds and products run.
         let mut domains: Vec<Domain> = graph.nodes.iter().map(|n| n.domain).collect();
+        domains.extend(graph.nodes.iter().map(|n| graph.normalize(n.args.iter().fold(Domain::UNIT, |d, a| d.join(graph.domain(*a))))));
         domains.sort_unstable();
         domains.dedup();
         domains.retain(|d| *d != Domain::UNIT);
@@ -77,7 +79,11 @@ impl Feed {
                 Some(from) => {
                     let position: [usize; 31] = std::array::from_fn(|c| from.ranges.iter().position(|(k, _)| *k == c).unwrap_or(0));
                     map.extend((0..from.rows).map(|r| {
-                        if to.identity { to.ranges.iter().fold(0, |code, (c, range)| code * *range as u32 + from.tokens[position[*c]][r]) } else { to.of_slot[from.example[r] as usize] }
+                        if to.identity {
+                            to.ranges.iter().fold(0, |code, (c, range)| code * *range as u32 + from.tokens[position[*c]][r])
+                        } else {
+                            to.of_slot[from.example[r] as usize]
+                        }
                     }));
                 }
             }

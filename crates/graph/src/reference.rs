@@ -270,7 +270,13 @@ fn start(fold: Fold) -> f64 {
 fn combine(fold: Fold, a: f64, b: f64) -> f64 {
     match fold {
         Fold::Sum => a + b,
-        Fold::Max => if b > a || b.is_nan() { b } else { a },
+        Fold::Max => {
+            if b > a || b.is_nan() {
+                b
+            } else {
+                a
+            }
+        }
     }
 }
 
@@ -288,8 +294,19 @@ pub fn unary(f: Unary, x: f64) -> f64 {
         Unary::Sin => libm::sin(x),
         Unary::Cos => libm::cos(x),
         Unary::Abs => x.abs(),
-        Unary::Sign => if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 },
-        Unary::Relu => if x > 0.0 { x } else if x.is_nan() { x } else { 0.0 },
+        Unary::Sign => {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                0.0
+            }
+        }
+        Unary::Relu => {
+            // NaN stays.
+            if x <= 0.0 { 0.0 } else { x }
+        }
         Unary::Stop => x,
         Unary::IsFinite => f64::from(u8::from(x.is_finite())),
     }
@@ -302,8 +319,20 @@ pub fn binary(f: Binary, x: f64, y: f64) -> f64 {
         Binary::Sub => x - y,
         Binary::Mul => x * y,
         Binary::Div => x / y,
-        Binary::Max => if x >= y || x.is_nan() { x } else { y },
-        Binary::Min => if x <= y || x.is_nan() { x } else { y },
+        Binary::Max => {
+            if x >= y || x.is_nan() {
+                x
+            } else {
+                y
+            }
+        }
+        Binary::Min => {
+            if x <= y || x.is_nan() {
+                x
+            } else {
+                y
+            }
+        }
         Binary::Gt => f64::from(u8::from(x > y)),
         Binary::Ge => f64::from(u8::from(x >= y)),
         Binary::Eq => f64::from(u8::from(x == y)),

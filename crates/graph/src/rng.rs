@@ -89,7 +89,7 @@ impl Stream {
     /// Uniform on `0..n`, without bias (multiply-shift on 64 bits: bias below n / 2⁶⁴). `n` must be positive.
     #[inline(always)]
     pub fn below(&self, i: u64, n: u64) -> u64 {
-        (u128::from(self.bits(i)) * u128::from(n) >> 64) as u64
+        ((u128::from(self.bits(i)) * u128::from(n)) >> 64) as u64
     }
 
     /// A uniform permutation of `0..n` (Fisher–Yates).

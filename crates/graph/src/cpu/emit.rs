@@ -33,10 +33,28 @@ impl<'a> Emitter<'a> {
     pub(super) fn kernel(g: &'a Graph, s: &'a Schedule, places: &'a mut Places, index: usize) -> RowKernel {
         let flat = match s.kernels[index].key {
             Key::Flat(_) => true,
-            Key::Alone(i) => g.nodes[i].domain == Domain::UNIT && s.class[i] == Class::Row && g.nodes[i].args.iter().all(|a| g.node(*a).size() == g.nodes[i].size() || g.node(*a).size() == 1) && matches!(g.nodes[i].op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_)),
+            Key::Alone(i) => {
+                g.nodes[i].domain == Domain::UNIT
+                    && s.class[i] == Class::Row
+                    && g.nodes[i].args.iter().all(|a| g.node(*a).size() == g.nodes[i].size() || g.node(*a).size() == 1)
+                    && matches!(g.nodes[i].op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_))
+            }
             Key::Rows(_) => false,
         };
-        let mut e = Emitter { g, s, places, index, flat, hoisted: Vec::new(), body: Vec::new(), registers: Vec::new(), values: BTreeMap::new(), expanded: BTreeMap::new(), deferred: BTreeSet::new(), stores: Vec::new() };
+        let mut e = Emitter {
+            g,
+            s,
+            places,
+            index,
+            flat,
+            hoisted: Vec::new(),
+            body: Vec::new(),
+            registers: Vec::new(),
+            values: BTreeMap::new(),
+            expanded: BTreeMap::new(),
+            deferred: BTreeSet::new(),
+            stores: Vec::new(),
+        };
         let nodes = s.kernels[index].nodes.clone();
         for n in &nodes {
             e.node(*n);
@@ -153,7 +171,11 @@ impl<'a> Emitter<'a> {
         let src = self.operand(id);
         let dst = self.register(size);
         let ins = Ins::Copy { src, walk: walk.clone(), dst };
-        if src.rows == Rows::Unit && !self.values.contains_key(&b) { self.hoisted.push(ins) } else { self.body.push(ins) }
+        if src.rows == Rows::Unit && !self.values.contains_key(&b) {
+            self.hoisted.push(ins)
+        } else {
+            self.body.push(ins)
+        }
         self.expanded.insert((b, walk, size), dst);
         dst
     }
@@ -323,7 +345,10 @@ impl<'a> Emitter<'a> {
         }
         let r = readers[0];
         let sum = self.g.node(r);
-        sum.op == Op::Binary(Binary::Add) && self.s.kernel_of[r.index()] == Some(self.index) && sum.size() == self.g.node(id).size() && base(self.g, sum.args[0]) != base(self.g, sum.args[1])
+        sum.op == Op::Binary(Binary::Add)
+            && self.s.kernel_of[r.index()] == Some(self.index)
+            && sum.size() == self.g.node(id).size()
+            && base(self.g, sum.args[0]) != base(self.g, sum.args[1])
     }
 
     /// Emits a sum that accumulates deferred products; false when it has none.
@@ -343,7 +368,11 @@ impl<'a> Emitter<'a> {
         let (product, other) = if da { (a, n.args[1]) } else { (b, n.args[0]) };
         let other_base = base(self.g, other);
         // A register that nobody else reads becomes the sum itself.
-        let reuse = self.values.get(&other_base).copied().filter(|o| matches!(o.addr, Addr::Reg(_)) && o.size == n.size() && self.s.readers[other_base.index()].len() == 1);
+        let reuse = self
+            .values
+            .get(&other_base)
+            .copied()
+            .filter(|o| matches!(o.addr, Addr::Reg(_)) && o.size == n.size() && self.s.readers[other_base.index()].len() == 1);
         let dst = match (reuse, self.places.of(id)) {
             (Some(o), None) => {
                 self.values.insert(id, o);
@@ -380,7 +409,15 @@ impl<'a> Emitter<'a> {
 
     /// Chooses the tile and lays out the registers by their last use.
     fn finish(mut self) -> RowKernel {
-        let widest = self.s.kernels[self.index].nodes.iter().filter(|n| self.s.class[n.index()] == Class::Row).map(|n| self.size(*n)).chain(self.registers.iter().copied()).max().unwrap_or(1).max(1);
+        let widest = self.s.kernels[self.index]
+            .nodes
+            .iter()
+            .filter(|n| self.s.class[n.index()] == Class::Row)
+            .map(|n| self.size(*n))
+            .chain(self.registers.iter().copied())
+            .max()
+            .unwrap_or(1)
+            .max(1);
         let tile = (TILE / widest).clamp(1, if self.flat { 2048 } else { 128 });
         let mut last = vec![0usize; self.registers.len()];
         for (i, ins) in self.body.iter_mut().enumerate() {

@@ -110,7 +110,12 @@ impl Level {
     pub fn detect() -> Level {
         #[cfg(target_arch = "x86_64")]
         {
-            if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("avx512dq") && std::is_x86_feature_detected!("avx512vl") && std::is_x86_feature_detected!("fma") {
+            if std::is_x86_feature_detected!("avx512f")
+                && std::is_x86_feature_detected!("avx512bw")
+                && std::is_x86_feature_detected!("avx512dq")
+                && std::is_x86_feature_detected!("avx512vl")
+                && std::is_x86_feature_detected!("fma")
+            {
                 return Level::Avx512;
             }
             if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
@@ -392,9 +397,9 @@ unsafe fn step<T: Real, I: Simd<T>>(ins: &Ins, c: &Ctx<'_, T>, tile: usize, end:
                     let z = c.of(logits, r, tile).cast_const();
                     *c.of(dst, r, tile) = if *p == T::PRECISION {
                         {
-                        s.g.resize(logits.size.max(s.g.len()), 0.0);
-                        one_if(exponentials::<T, I>(z, logits.size, &mut s.g).1 == T::ONE)
-                    }
+                            s.g.resize(logits.size.max(s.g.len()), 0.0);
+                            one_if(exponentials::<T, I>(z, logits.size, &mut s.g).1 == T::ONE)
+                        }
                     } else {
                         s.z.clear();
                         s.z.extend((0..logits.size).map(|i| (*z.add(i)).to()));

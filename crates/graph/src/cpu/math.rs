@@ -3,6 +3,8 @@
 //! Each is the same sequence of operations for every element, so results do not depend on position, tiling or threads. They may
 //! depend on whether the instruction set has fused multiply–add: that is part of the numerics class.
 
+#![allow(clippy::excessive_precision, reason = "coefficients are given with more digits than f32 keeps")]
+
 /// What an instruction set can do.
 pub trait Isa: Copy {
     /// Fused multiply–add in hardware.
@@ -19,7 +21,20 @@ impl Isa for Base {
 
 /// The working types.
 pub trait Real:
-    Copy + Send + Sync + PartialOrd + 'static + std::fmt::Debug + Default + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self> + std::ops::Neg<Output = Self> + std::ops::AddAssign + faer::traits::ComplexField
+    Copy
+    + Send
+    + Sync
+    + PartialOrd
+    + 'static
+    + std::fmt::Debug
+    + Default
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Neg<Output = Self>
+    + std::ops::AddAssign
+    + faer::traits::ComplexField
 {
     /// 0
     const ZERO: Self;
@@ -238,12 +253,12 @@ mod tests {
 
     #[test]
     fn close_to_libm() {
-        check::<f32>("exp", |x| Real::exp::<Fused>(x), libm::exp, (-87.0, 88.0), 2e-7);
-        check::<f32>("exp", |x| Real::exp::<Base>(x), libm::exp, (-87.0, 88.0), 2e-7);
-        check::<f64>("exp", |x| Real::exp::<Fused>(x), libm::exp, (-700.0, 709.0), 4e-16);
-        check::<f32>("ln", |x| Real::ln::<Fused>(x), libm::log, (1e-6, 30.0), 3e-7);
-        check::<f32>("tanh", |x| Real::tanh::<Fused>(x), libm::tanh, (-10.0, 10.0), 4e-7);
-        check::<f32>("erf", |x| Real::erf::<Fused>(x), libm::erf, (-5.0, 5.0), 4e-7);
+        check::<f32>("exp", Real::exp::<Fused>, libm::exp, (-87.0, 88.0), 2e-7);
+        check::<f32>("exp", Real::exp::<Base>, libm::exp, (-87.0, 88.0), 2e-7);
+        check::<f64>("exp", Real::exp::<Fused>, libm::exp, (-700.0, 709.0), 4e-16);
+        check::<f32>("ln", Real::ln::<Fused>, libm::log, (1e-6, 30.0), 3e-7);
+        check::<f32>("tanh", Real::tanh::<Fused>, libm::tanh, (-10.0, 10.0), 4e-7);
+        check::<f32>("erf", Real::erf::<Fused>, libm::erf, (-5.0, 5.0), 4e-7);
     }
 
     #[test]

@@ -85,7 +85,15 @@ impl<T: Real> Memory<T> {
     }
 
     /// Refreshes scalars, dense inputs and pointers.
-    pub(super) fn prepare<'f>(&mut self, states: &mut [Vec<T>], feed: &'f Feed, scalars: &[f64], maps: &[(Domain, Domain)], array: impl Fn(ArrayRef) -> &'f [u32], arrays: &[ArrayRef]) {
+    pub(super) fn prepare<'f>(
+        &mut self,
+        states: &mut [Vec<T>],
+        feed: &'f Feed,
+        scalars: &[f64],
+        maps: &[(Domain, Domain)],
+        array: impl Fn(ArrayRef) -> &'f [u32],
+        arrays: &[ArrayRef],
+    ) {
         for (to, from) in self.scalars.iter_mut().zip(scalars) {
             *to = T::of(*from);
         }

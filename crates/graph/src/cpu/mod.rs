@@ -24,8 +24,8 @@ use crate::linalg;
 use emit::Emitter;
 use gemm::{View, gemm};
 use ins::{Addr, RowKernel};
-use interpret::{Ctx, Scratch3};
 pub use interpret::Vector;
+use interpret::{Ctx, Scratch3};
 use memory::Shared;
 use plan::{ArrayRef, Places};
 use schedule::{Class, Gemm, Key, Schedule, base, dot_dims, extent};
@@ -199,10 +199,17 @@ impl<T: Vector> Program<T> {
         assert_eq!(states.len(), self.states.len(), "number of states");
         assert!(states.iter().zip(&self.states).all(|(s, n)| s.len() == *n), "sizes of states");
         assert!(inputs.scalars.len() == self.scalars, "number of scalars");
-        memory.prepare(states, feed, inputs.scalars, &self.places.maps, |a| match a {
-            ArrayRef::Tokens(d, c) => feed.tokens(d, c),
-            ArrayRef::Index(i) => &feed.batch().indices[i],
-        }, &self.places.arrays);
+        memory.prepare(
+            states,
+            feed,
+            inputs.scalars,
+            &self.places.maps,
+            |a| match a {
+                ArrayRef::Tokens(d, c) => feed.tokens(d, c),
+                ArrayRef::Index(i) => &feed.batch().indices[i],
+            },
+            &self.places.arrays,
+        );
         let phases = self.steps.last().map_or(0, |s| s.0 + 1);
         for phase in 0..phases {
             let from = self.steps.partition_point(|s| s.0 < phase);
@@ -251,7 +258,11 @@ impl<T: Vector> Program<T> {
                     }
                 }
             };
-            if lanes == 1 { lane(0) } else { threads.run(lanes, &lane) }
+            if lanes == 1 {
+                lane(0)
+            } else {
+                threads.run(lanes, &lane)
+            }
             self.combine(memory, phase);
         }
         for (from, state) in &self.places.copies {
@@ -310,7 +321,9 @@ impl<T: Vector> Program<T> {
 
 fn kernel_is_flat(g: &Graph, i: usize) -> bool {
     let n = &g.nodes[i];
-    n.domain == Domain::UNIT && matches!(n.op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_)) && n.args.iter().all(|a| g.node(*a).size() == n.size() || g.node(*a).size() == 1)
+    n.domain == Domain::UNIT
+        && matches!(n.op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_))
+        && n.args.iter().all(|a| g.node(*a).size() == n.size() || g.node(*a).size() == 1)
 }
 
 /// Place and row size of an operand that is read whole.
@@ -330,7 +343,16 @@ fn operand(g: &Graph, places: &mut Places, id: Id) -> (Addr, usize) {
 fn product(g: &Graph, places: &mut Places, id: Id, kind: Gemm) -> Product {
     let n = g.node(id).clone();
     let Op::Dot { ta, tb } = n.op else { panic!("not a product") };
-    Product { kind, extent: extent(g, id), dims: dot_dims(g, id), ta, tb, l: operand(g, places, n.args[0]), r: operand(g, places, n.args[1]), d: operand(g, places, id) }
+    Product {
+        kind,
+        extent: extent(g, id),
+        dims: dot_dims(g, id),
+        ta,
+        tb,
+        l: operand(g, places, n.args[0]),
+        r: operand(g, places, n.args[1]),
+        d: operand(g, places, id),
+    }
 }
 
 /// # Safety
@@ -347,13 +369,15 @@ unsafe fn multiply<T: Real>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize)
                     gemm(m, n, k, v(d, n, 1), false, if p.ta { v(l, 1, m) } else { v(l, k, 1) }, if p.tb { v(r, 1, k) } else { v(r, n, 1) });
                 }
                 Gemm::RowsMatrix => {
-                    let (l, r, d) = (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, 0, 0).add(h * k * n), c.at(p.d.0, p.d.1, from, from).add(h * m * n));
+                    let (l, r, d) =
+                        (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, 0, 0).add(h * k * n), c.at(p.d.0, p.d.1, from, from).add(h * m * n));
                     let (count, ls, ds) = if b == 1 { (rows * m, k, n) } else { (rows, b * k, b * n) };
                     gemm(count, n, k, v(d, ds, 1), false, v(l, ls, 1), if p.tb { v(r, 1, k) } else { v(r, n, 1) });
                 }
                 Gemm::SumRows => {
                     // Either one outer product a row (any strides), or `k` stacked rows in each.
-                    let (l, r, d) = (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, from, from).add(h * k * n), c.at(p.d.0, p.d.1, 0, 0).add(h * m * n));
+                    let (l, r, d) =
+                        (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, from, from).add(h * k * n), c.at(p.d.0, p.d.1, 0, 0).add(h * m * n));
                     let (count, ls, rs) = if k == 1 { (rows, b * m, b * n) } else { (rows * k, m, n) };
                     let accumulate = matches!(p.d.0, Addr::Acc { .. });
                     gemm(m, n, count, v(d, n, 1), accumulate, v(l, 1, ls), v(r, rs, 1));
@@ -368,10 +392,17 @@ impl<T: Vector> Program<T> {
     pub fn profile(&self, memory: &mut Memory<T>, states: &mut [Vec<T>], feed: &Feed, inputs: Inputs<'_>, now: &dyn Fn() -> f64) -> Vec<(String, f64)> {
         let mut spent = vec![0.0; self.steps.len()];
         self.run(memory, states, feed, inputs, &Sequential);
-        memory.prepare(states, feed, inputs.scalars, &self.places.maps, |a| match a {
-            ArrayRef::Tokens(d, c) => feed.tokens(d, c),
-            ArrayRef::Index(i) => &feed.batch().indices[i],
-        }, &self.places.arrays);
+        memory.prepare(
+            states,
+            feed,
+            inputs.scalars,
+            &self.places.maps,
+            |a| match a {
+                ArrayRef::Tokens(d, c) => feed.tokens(d, c),
+                ArrayRef::Index(i) => &feed.batch().indices[i],
+            },
+            &self.places.arrays,
+        );
         let rows = feed.batch().rows;
         // SAFETY: one lane, one thread. Phases are not cleared: only time is measured here.
         unsafe {
@@ -404,8 +435,15 @@ impl<T: Vector> Program<T> {
 
 fn describe(phase: usize, w: &Work) -> String {
     match w {
-        Work::Rows { kernel, extent, flat } => format!("phase {phase} rows {extent:?}{} tile {} {} instructions", flat.map(|n| format!(" flat {n}")).unwrap_or_default(), kernel.tile, kernel.body.len()),
-        Work::Product(p) => format!("phase {phase} product {:?} {:?} b,m,k,n {:?}{}{}", p.kind, p.extent, p.dims, if p.ta { " ta" } else { "" }, if p.tb { " tb" } else { "" }),
+        Work::Rows { kernel, extent, flat } => format!(
+            "phase {phase} rows {extent:?}{} tile {} {} instructions",
+            flat.map(|n| format!(" flat {n}")).unwrap_or_default(),
+            kernel.tile,
+            kernel.body.len()
+        ),
+        Work::Product(p) => {
+            format!("phase {phase} product {:?} {:?} b,m,k,n {:?}{}{}", p.kind, p.extent, p.dims, if p.ta { " ta" } else { "" }, if p.tb { " tb" } else { "" })
+        }
         Work::Opaque { op, .. } => format!("phase {phase} {op:?}"),
     }
 }

@@ -7,7 +7,7 @@ use crate::ir::{Fold, Graph, Id, Op};
 use std::collections::BTreeMap;
 
 /// Numbers that a lane's chunk-local buffers should hold at most: they are to stay in the second-level cache.
-const LANE_BUDGET: usize = 160 * 1024;
+const LANE_BUDGET: usize = 512 * 1024;
 /// Buffers start at multiples of this many elements.
 const ALIGN: usize = 16;
 /// Below this many operations in its slot phases a program has one lane.
@@ -163,7 +163,8 @@ impl Places {
             peak = peak.max(start + size);
             at.push(start);
         }
-        let work: f64 = s.kernels.iter().filter(|k| k.phase % 2 == 1).flat_map(|k| &k.nodes).map(|n| crate::rewrite::cost::operations(g, g.node(*n), capacity)).sum();
+        let work: f64 =
+            s.kernels.iter().filter(|k| k.phase % 2 == 1).flat_map(|k| &k.nodes).map(|n| crate::rewrite::cost::operations(g, g.node(*n), capacity)).sum();
         self.lanes = if work >= LANE_WORK && capacity >= 2 * ALIGN { 2 } else { 1 };
         let share = capacity.div_ceil(self.lanes);
         let fits = (LANE_BUDGET / peak.max(1)).clamp(32, 512) / ALIGN * ALIGN;

@@ -175,7 +175,11 @@ pub fn schedule(g: &Graph, roots: &[Id], last: &[Id], fuse: bool) -> Schedule {
     let step = |depth: &mut [usize], floor: &[usize]| {
         for i in 0..count {
             if works(i) {
-                let d = args(i).iter().map(|a| if class[a.index()] == Class::Row && key[a.index()] == key[i] { depth[a.index()] } else { depth[a.index()] + 1 }).max().unwrap_or(0);
+                let d = args(i)
+                    .iter()
+                    .map(|a| if class[a.index()] == Class::Row && key[a.index()] == key[i] { depth[a.index()] } else { depth[a.index()] + 1 })
+                    .max()
+                    .unwrap_or(0);
                 depth[i] = d.max(floor[i]);
             }
         }
@@ -244,7 +248,8 @@ fn sink(g: &Graph, class: &[Class], key: &[Key], readers: &[Vec<Id>], roots: &[I
         if !works(i) || class[i] != Class::Row || roots.iter().any(|r| base(g, *r).index() == i) || readers[i].is_empty() {
             continue;
         }
-        let latest = readers[i].iter().map(|r| if key[r.index()] == key[i] { depth[r.index()] } else { depth[r.index()].saturating_sub(1) }).min().unwrap_or(depth[i]);
+        let latest =
+            readers[i].iter().map(|r| if key[r.index()] == key[i] { depth[r.index()] } else { depth[r.index()].saturating_sub(1) }).min().unwrap_or(depth[i]);
         if latest <= depth[i] {
             continue;
         }

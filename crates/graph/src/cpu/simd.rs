@@ -257,7 +257,8 @@ pub unsafe fn inner4<T: Real, S: Simd<T>>(a: *const T, b: *const T, n: usize) ->
             i += w;
         }
         let f = |x: T, y: T| x + y;
-        let mut s = [across::<T, S>(S::add(p0, q0), f), across::<T, S>(S::add(p1, q1), f), across::<T, S>(S::add(p2, q2), f), across::<T, S>(S::add(p3, q3), f)];
+        let mut s =
+            [across::<T, S>(S::add(p0, q0), f), across::<T, S>(S::add(p1, q1), f), across::<T, S>(S::add(p2, q2), f), across::<T, S>(S::add(p3, q3), f)];
         while i < n {
             for q in 0..4 {
                 s[q] = (*a.add(i)).madd::<S>(*b[q].add(i), s[q]);

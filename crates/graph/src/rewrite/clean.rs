@@ -97,7 +97,12 @@ fn neutral(g: &Graph, n: &Node) -> Option<Id> {
 
 /// Evaluates a node of constants.
 fn fold(g: &Graph, n: &mut Node) {
-    if n.args.is_empty() || n.domain != Domain::UNIT || n.size() > FOLD || matches!(n.op, Op::Random { .. }) || !n.args.iter().all(|a| matches!(g.node(*a).op, Op::Const(_))) {
+    if n.args.is_empty()
+        || n.domain != Domain::UNIT
+        || n.size() > FOLD
+        || matches!(n.op, Op::Random { .. })
+        || !n.args.iter().all(|a| matches!(g.node(*a).op, Op::Const(_)))
+    {
         return;
     }
     let mut tiny = Graph::default();

@@ -18,18 +18,38 @@ const GAIN: f64 = 0.95;
 /// How to compute `x·W`.
 enum Plan {
     Direct,
-    Sum { sub: bool, a: (Id, Box<Plan>), b: (Id, Box<Plan>) },
+    Sum {
+        sub: bool,
+        a: (Id, Box<Plan>),
+        b: (Id, Box<Plan>),
+    },
     Neg(Id, Box<Plan>),
-    Scale { w: Id, v: (Id, Box<Plan>) },
+    Scale {
+        w: Id,
+        v: (Id, Box<Plan>),
+    },
     Concat(Vec<(Id, Box<Plan>)>),
     /// `x = u·M` with a unit-domain `M`: `u·(M W)`.
-    Chain { u: (Id, Box<Plan>), m: Id, tb: bool },
+    Chain {
+        u: (Id, Box<Plan>),
+        m: Id,
+        tb: bool,
+    },
     /// `x = w·B` with rows `[1, m]` and a table `[m, k]` of a smaller domain: `w·(B W)`.
-    Table { w: Id, table: Id },
+    Table {
+        w: Id,
+        table: Id,
+    },
     /// `x = w[h, 1] ⊙ v[h, d]` with `v` of a smaller domain: `w·(v_h W_h)`.
-    Heads { w: Id, v: Id },
+    Heads {
+        w: Id,
+        v: Id,
+    },
     /// `x` is a gathered row: a gathered row of the mapped table.
-    Gather { table: Id, index: Id },
+    Gather {
+        table: Id,
+        index: Id,
+    },
     Lift(Id, Box<Plan>),
 }
 
@@ -216,7 +236,9 @@ impl Pass<'_> {
     fn heads_of(&self, table: Id) -> Option<(Id, Id)> {
         let n = self.g.node(self.strip(table));
         match n.op {
-            Op::Dot { ta: false, tb: false } if n.shape.len() == 3 && n.shape[1] == 1 && self.g.domain(n.args[1]) == Domain::UNIT => Some((n.args[0], n.args[1])),
+            Op::Dot { ta: false, tb: false } if n.shape.len() == 3 && n.shape[1] == 1 && self.g.domain(n.args[1]) == Domain::UNIT => {
+                Some((n.args[0], n.args[1]))
+            }
             _ => None,
         }
     }

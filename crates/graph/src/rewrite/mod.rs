@@ -31,7 +31,8 @@ pub enum Rewrite {
 
 impl Rewrite {
     /// All, in the order in which they run.
-    pub const ALL: [Rewrite; 7] = [Rewrite::Positions, Rewrite::Domains, Rewrite::LateGather, Rewrite::Reassociate, Rewrite::CommonSubexpressions, Rewrite::Constants, Rewrite::Fusion];
+    pub const ALL: [Rewrite; 7] =
+        [Rewrite::Positions, Rewrite::Domains, Rewrite::LateGather, Rewrite::Reassociate, Rewrite::CommonSubexpressions, Rewrite::Constants, Rewrite::Fusion];
 
     /// The word used on the command line.
     pub fn name(self) -> &'static str {

@@ -59,9 +59,9 @@ pub struct Program {
 /// `smooth` keeps to operations that are twice differentiable away from null sets.
 pub fn random_program(seed: u64, flat: bool, smooth: bool, length: usize) -> Program {
     let mut d = Dice::new(seed);
-    let mut g = Graph::new(coordinates(&[3, 4]));
+    let mut g = Graph::new(coordinates(&[3, 4, 2]));
     g.flat = flat;
-    let (a, b) = (g.token(0), g.token(1));
+    let (a, b, c) = (g.token(0), g.token(1), g.token(2));
     let label = g.index("label");
     let mut states = Vec::new();
     let mut state = |g: &mut Graph, d: &mut Dice, shape: &[usize]| {
@@ -74,7 +74,7 @@ pub fn random_program(seed: u64, flat: bool, smooth: bool, length: usize) -> Pro
     let other = state(&mut g, &mut d, &[4, 4]);
     let dense = g.feature("x", 4);
     // Values of shape [4]; anything else is made on the way.
-    let mut pool = vec![g.gather(table, a), g.gather(table, b), g.gather(other, b), state(&mut g, &mut d, &[4]), dense];
+    let mut pool = vec![g.gather(table, a), g.gather(table, b), g.gather(other, b), g.gather(other, c), state(&mut g, &mut d, &[4]), dense];
     for _ in 0..length {
         let x = pool[d.below(pool.len())];
         let y = pool[d.below(pool.len())];
