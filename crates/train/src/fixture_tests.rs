@@ -41,13 +41,13 @@ fn value(j: &Json) -> Value {
     }
 }
 
-/// The settings of `section` in this project's words: its row's keys as they are, others by `renamed`.
-fn args(section: &str, row: &'static Row, config: &Json, renamed: &[(&str, &str, fn(&Json) -> Value)], more: &[(&str, Value)]) -> Args {
+/// The settings of `section` in this project's words: its row's keys as they are, others as `renamed` (to nothing: left out).
+fn args(section: &str, row: &'static Row, config: &Json, renamed: &[(&str, &str)], more: &[(&str, Value)]) -> Args {
     let mut given: Vec<(String, Value)> = Vec::new();
     for (key, j) in config.as_object().unwrap().iter().filter(|(k, _)| *k != "name") {
         match renamed.iter().find(|r| r.0 == key) {
-            Some((_, "", _)) => {}
-            Some((_, to, f)) => given.push((to.to_string(), f(j))),
+            Some((_, "")) => {}
+            Some((_, to)) => given.push((to.to_string(), value(j))),
             None => given.push((key.clone(), value(j))),
         }
     }
@@ -89,15 +89,14 @@ impl Fixture {
 
     fn setup(&self, precision: &str, rewrites: Rewrites) -> Setup {
         let c = &self.config;
-        let same: fn(&Json) -> Value = value;
         let name = |section: &str| c[section]["name"].as_str().unwrap().to_string();
         let ce = name("loss") == "cross-entropy";
         let model = args("model", pennydrop_models::find(&name("model")).unwrap(), &c["model"], &[], &[]);
-        let renamed = [("label_smoothing", "smoothing", same), ("penalty", "l2", same)];
+        let renamed = [("label_smoothing", "smoothing"), ("penalty", "l2")];
         let more: &[(&str, Value)] = if ce { &[("precision", Value::Str(precision.into()))] } else { &[] };
         let loss = args("loss", &loss::find(&name("loss")).unwrap().row, &c["loss"], &renamed, more);
         let decay = if name("optim") == "adam" { "" } else { "decay" };
-        let optim = args("optim", pennydrop_optim::find(&name("optim")).unwrap(), &c["optim"], &[("decay", decay, same)], &[]);
+        let optim = args("optim", pennydrop_optim::find(&name("optim")).unwrap(), &c["optim"], &[("decay", decay)], &[]);
         let train = args("train", train_row(), &c["train"], &[], &[("precision", Value::Str(precision.into())), ("stop", Value::Str("steps".into()))]);
         let init = self.tensors.iter().filter_map(|(k, t)| Some((k.strip_prefix("init.")?.to_string(), t.clone()))).collect();
         Setup { task: Arc::new(self.task()), model, loss, optim, train, seeds: Seeds::all(0), init: Some(init), rewrites }

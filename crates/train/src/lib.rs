@@ -39,7 +39,7 @@ pub use loss::{LossRow, loss_rows};
 pub use outcome::{Crossing, Delay, Outcome, Time};
 pub use programs::Programs;
 pub use run::{Host, Interrupt, Run, Silent, Stop};
-pub use settings::{Precision, Setup, budget_matters, train_row};
+pub use settings::{Named, Precision, Setup, budget_matters, train_row};
 pub use snapshot::{DType, RestoreError, Snapshot, Tensor};
 pub use step::{StepGraph, step_graph};
 

@@ -15,6 +15,9 @@ pub enum Precision {
     F64,
 }
 
+/// Tensors by documented name: (shape, row-major values).
+pub type Named = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
+
 /// Everything that decides a run. The arguments are checked against their rows by the caller ([`Args::check`]); what only shows when they meet is
 /// found by [`Run::new`](crate::Run::new).
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub struct Setup {
     pub seeds: Seeds,
     /// Tensors by documented name, as (shape, row-major values), that replace the drawn first values (`model.init=FILE.safetensors`). Every one must be a
     /// parameter of the model, of its shape.
-    pub init: Option<BTreeMap<String, (Vec<usize>, Vec<f64>)>>,
+    pub init: Option<Named>,
     /// The rewrites that are on. They change the order of arithmetic, so the bits.
     pub rewrites: Rewrites,
 }

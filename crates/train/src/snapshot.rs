@@ -166,7 +166,7 @@ pub(crate) fn restore(run: &mut Run, snapshot: &Snapshot) -> Result<(), RestoreE
     }
     let find = |name: &str| snapshot.tensors.iter().find(|t| t.name == name).cloned();
     run.step = meta.step;
-    let present = run.engine.states_from(&find).map_err(malformed)?;
+    let present = run.engine.states_from("", &find).map_err(malformed)?;
     run.engine.set(present);
 
     let mut kept: BTreeMap<u64, Arc<States>> = BTreeMap::from([(meta.step, run.engine.keep())]);
@@ -174,7 +174,7 @@ pub(crate) fn restore(run: &mut Run, snapshot: &Snapshot) -> Result<(), RestoreE
         if let Some(k) = kept.get(&step) {
             return Ok(k.clone());
         }
-        let k = Arc::new(run.engine.states_from(&|name| find(&format!("kept{step}.{name}"))).map_err(malformed)?);
+        let k = Arc::new(run.engine.states_from(&format!("kept{step}."), &find).map_err(malformed)?);
         kept.insert(step, k.clone());
         Ok(k)
     };

@@ -90,8 +90,8 @@ pub(crate) trait Engine: Send {
     fn values(&self, i: usize) -> Vec<f64>;
     /// State `i` of `kept`, or of the present.
     fn tensor(&self, name: String, i: usize, kept: Option<&States>) -> Tensor;
-    /// States from tensors, `None` where one does not fit; missing names come from the present states.
-    fn states_from(&self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<States, String>;
+    /// States from the tensors called `prefix` and their names, or what is wrong with them. First values that are missing are the present ones.
+    fn states_from(&self, prefix: &str, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<States, String>;
     /// Replaces the present states.
     fn set(&mut self, states: States);
     /// Objective and gradients at step `step`.
@@ -318,13 +318,14 @@ impl<T: Word> Engine for Core<T> {
         Tensor { name, dtype: T::DTYPE, shape, bytes: T::bytes(&states[i]) }
     }
 
-    fn states_from(&self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<States, String> {
+    fn states_from(&self, prefix: &str, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<States, String> {
         let specs = &self.programs.step.graph.states;
         let mut states = Vec::with_capacity(specs.len());
         for (spec, present) in specs.iter().zip(&self.states) {
-            states.push(match find(&spec.name) {
+            let name = format!("{prefix}{}", spec.name);
+            states.push(match find(&name) {
                 None if spec.name.starts_with("initial.") => present.clone(),
-                None => return Err(format!("there is no tensor `{}`", spec.name)),
+                None => return Err(format!("there is no tensor `{name}`")),
                 Some(t) if t.dtype != T::DTYPE || t.shape != spec.shape => {
                     return Err(format!("tensor `{}` is {:?} {:?} instead of {:?} {:?}", t.name, t.dtype, t.shape, T::DTYPE, spec.shape));
                 }
