@@ -1,2 +1,41 @@
 //! The pennydrop command.
-fn main() {}
+
+#![allow(clippy::disallowed_methods, reason = "the command reads the environment (NO_COLOR, TERM) and the clock (progress), once, and passes what it finds")]
+
+mod args;
+mod config;
+mod doctor;
+mod eval;
+mod explain;
+mod list;
+mod output;
+mod run;
+mod screen;
+mod show;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(a) => run::run(&a),
+        Command::Resume(a) => run::resume(&a),
+        Command::List(a) => list::list(&a),
+        Command::Show(a) => show::show(&a),
+        Command::Diff(a) => show::diff(&a),
+        Command::Plot(a) => show::plot(&a),
+        Command::Explain(a) => explain::explain(&a),
+        Command::Eval(a) => eval::eval(&a),
+        Command::Config(a) => config::config(&a),
+        Command::Doctor(a) => doctor::doctor(&a),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pennydrop", &mut script);
+            output::data(&String::from_utf8_lossy(&script));
+            Ok(0)
+        }
+    };
+    ExitCode::from(outcome.unwrap_or_else(|e| output::report(&e)))
+}

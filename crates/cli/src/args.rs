@@ -1,0 +1,284 @@
+//! What may be typed: one definition for parsing, help and completions.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Trains tiny networks until the penny drops, and keeps the record.
+#[derive(Debug, Parser)]
+#[command(name = "pennydrop", version, propagate_version = true, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a preset or a spec, draw its curves live, and record it
+    Run(RunArgs),
+    /// Go on with what a campaign folder has not finished
+    Resume(ResumeArgs),
+    /// What there is to choose from
+    List(ListArgs),
+    /// One run, or all of them
+    Show(ShowArgs),
+    /// What differs between two runs, in spec and in outcome
+    Diff(DiffArgs),
+    /// Draw runs as SVG and PNG
+    Plot(PlotArgs),
+    /// What a training step costs, and what each rewrite brings
+    Explain(ExplainArgs),
+    /// Logits and activations of a run at a step, as NumPy arrays
+    Eval(EvalArgs),
+    /// A spec with every default filled in, or every key that there is
+    Config(ConfigArgs),
+    /// Is this machine in order?
+    Doctor(DoctorArgs),
+    /// What a shell needs to complete commands
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A spec: where it begins, and what is changed.
+#[derive(Debug, Args)]
+pub struct SpecArgs {
+    /// A preset (`pennydrop list presets`) or a file, FILE.toml
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub spec: String,
+    /// Overrides, such as task.p=59 optim.lr=1e-3 'seed=range(0,8)'
+    #[arg(value_name = "KEY=VALUE")]
+    pub words: Vec<String>,
+    /// Switch a rewrite of the compiler off (`pennydrop list rewrites`); may be repeated
+    #[arg(long = "no-rewrite", value_name = "NAME")]
+    pub no_rewrite: Vec<String>,
+}
+
+/// How it is done and told.
+#[derive(Debug, Args)]
+pub struct HowArgs {
+    /// Threads to use (default: all cores); changes no bit of any result
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// End with one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// No talk on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl HowArgs {
+    /// The threads to use.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()), usize::from)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// N runs, with seeds 0 to N - 1: short for 'seed=range(0,N)'
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: Option<u32>,
+    /// The campaign folder (default: one under runs/, named after the spec)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the state saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
+    /// Print the runs, the bytes and the time, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The campaign folder, or the beginning of a run's id (default: the only unfinished campaign of runs/)
+    #[arg(value_name = "DIR|RUN")]
+    pub what: Option<String>,
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the state saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Family {
+    /// Data and splits
+    Tasks,
+    /// Architectures
+    Models,
+    /// Losses
+    Losses,
+    /// Update rules
+    Optimizers,
+    /// Published set-ups
+    Presets,
+    /// Rewrites of the compiler
+    Rewrites,
+    /// Keys of the section train: sampling, limits, evaluation
+    Train,
+    /// Keys of the section seed
+    Seed,
+    /// Keys of the section record
+    Record,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The family
+    pub family: Family,
+    /// One member: its parameters with type, range and default
+    pub name: Option<String>,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The beginning of a run's id, or a campaign folder (default: all runs of runs/)
+    #[arg(value_name = "RUN|DIR")]
+    pub what: Option<String>,
+    /// The campaign folder to look in (default: those of runs/)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The beginning of a run's id
+    #[arg(value_name = "RUN")]
+    pub a: String,
+    /// The beginning of another's
+    #[arg(value_name = "RUN")]
+    pub b: String,
+    /// The campaign folder to look in (default: those of runs/)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// Beginnings of run ids, or campaign folders
+    #[arg(value_name = "RUN|DIR", required = true)]
+    pub what: Vec<String>,
+    /// The campaign folder to look in (default: those of runs/)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Name of the pictures; .svg and .png are added (default: figure-ID in the campaign folder)
+    #[arg(short, long, value_name = "NAME")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Also time the step without each rewrite
+    #[arg(long)]
+    pub time: bool,
+    /// Kernels to print, the dearest first
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub kernels: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// Every example
+    All,
+    /// Training examples
+    Train,
+    /// Test examples
+    Test,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The beginning of a run's id, and a step; without a step, the last one
+    #[arg(value_name = "RUN[@STEP]")]
+    pub what: String,
+    /// Which examples
+    #[arg(long, value_enum, default_value_t = Side::All)]
+    pub inputs: Side,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE.npz")]
+    pub output: PathBuf,
+    /// The campaign folder to look in (default: those of runs/)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// A spec with every default filled in: save it, and it says the same for ever
+    Show(SpecArgs),
+    /// Every section, member and key, with type, range, default and source
+    Schema {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Also read and hash every file of this campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `90`, `90s`, `5m`, `2h`, with a decimal point if need be.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let (number, unit) = match text.char_indices().last() {
+        Some((i, 's')) => (&text[..i], 1.0),
+        Some((i, 'm')) => (&text[..i], 60.0),
+        Some((i, 'h')) => (&text[..i], 3600.0),
+        _ => (text, 1.0),
+    };
+    let seconds = number.parse::<f64>().ok().map(|x| x * unit).filter(|x| x.is_finite() && *x > 0.0 && *x < 1e9);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a time is written 90s, 5m or 2h".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(["90", "90s", "1.5m", "2h"].map(|t| parse_time(t).unwrap().as_secs()), [90, 90, 90, 7200]);
+        assert!(["", "s", "-3", "abc", "nan", "0"].iter().all(|t| parse_time(t).is_err()));
+    }
+}

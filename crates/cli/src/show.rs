@@ -1,0 +1,219 @@
+//! `show`, `diff` and `plot`: reading the record.
+
+use crate::args::{DiffArgs, PlotArgs, ShowArgs};
+use crate::output;
+use pennydrop_lab::words::count;
+use pennydrop_lab::{Error, Record, RunResult, json, locate, picture, words};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub fn show(a: &ShowArgs) -> Result<u8, Error> {
+    let folder = a.what.as_deref().filter(|w| Path::new(w).join("campaign.toml").is_file());
+    match (&a.what, folder) {
+        (Some(what), None) if Path::new(what).is_dir() => Err(pennydrop_store::Error::NotACampaign { path: PathBuf::from(what) }.into()),
+        (Some(what), None) => one(&locate::find(what, a.out.as_deref())?, a.json),
+        (_, Some(folder)) => all(&[PathBuf::from(folder)], a.json),
+        (None, None) => all(&locate::campaigns(a.out.as_deref())?, a.json),
+    }
+}
+
+fn all(folders: &[PathBuf], as_json: bool) -> Result<u8, Error> {
+    let mut rows = vec![["run", "seed", "stop", "t_mem", "t_grok", "delay", "steps", "label", "campaign"].map(String::from).to_vec()];
+    let mut values: Vec<Value> = Vec::new();
+    let step = |s: Option<u64>| s.map_or("–".into(), count);
+    for folder in folders {
+        let record = Record::read(folder)?;
+        let place = folder.display().to_string();
+        for r in record.results().values() {
+            values.push(json::run(r, Some(folder)));
+            rows.push(vec![
+                r.run_id.clone(),
+                r.seed.map_or("–".into(), |s| s.to_string()),
+                r.stop.clone(),
+                step(picture::t_mem(r)),
+                step(picture::t_grok(r)),
+                r.delay.map_or("–".into(), |d| d.to_string()),
+                count(r.steps),
+                r.label.clone(),
+                place.clone(),
+            ]);
+        }
+        for id in record.unfinished()? {
+            values.push(json!({"run_id": id, "stop": null, "unfinished": true, "record": place}));
+            let mut row = vec![id, "–".into(), "unfinished".into()];
+            row.extend(["–", "–", "–", "–", ""].map(String::from));
+            row.push(place.clone());
+            rows.push(row);
+        }
+    }
+    if as_json {
+        output::json(&json!({"schema": "pennydrop.runs/1", "runs": values}));
+    } else if rows.len() == 1 {
+        output::talk("no runs yet: `pennydrop run quickstart` makes one");
+    } else {
+        output::data(&output::table(&rows));
+    }
+    Ok(0)
+}
+
+fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
+    let folder = found.record.folder();
+    let Some(r) = found.record.result(&found.run_id) else {
+        let saved = found.record.saved(&found.run_id)?;
+        let step = saved.map(|s| s.snapshot.step);
+        if as_json {
+            output::json(&json!({"run_id": found.run_id, "stop": null, "unfinished": true, "steps": step, "record": folder.display().to_string()}));
+        } else {
+            output::data(&format!(
+                "run {}: unfinished, saved at step {}\nrecord {}\ngo on with: pennydrop resume {}\n",
+                found.run_id,
+                step.map_or("–".into(), count),
+                folder.display(),
+                folder.display()
+            ));
+        }
+        return Ok(0);
+    };
+    if as_json {
+        let mut value = json::run(&r, Some(folder));
+        value["spec"] = json!(r.spec);
+        value["limits"] = json!(r.limits);
+        value["machine"] = json!(r.machine);
+        output::json(&value);
+        return Ok(0);
+    }
+    let mut out = format!("run {} ({})\n", r.run_id, r.label);
+    for (k, v) in words::run(&r, None) {
+        out += &format!("  {k:<12}{v}\n");
+    }
+    out += &format!(
+        "  {:<12}{}\n  {:<12}{}\n  {:<12}{}\n",
+        "weights",
+        r.weights_hash,
+        "machine",
+        format!("{} ({})", r.machine, r.levels),
+        "record",
+        folder.display()
+    );
+    let rows: Vec<Vec<String>> = std::iter::once(["curve", "level", "kind", "step", "epoch"].map(String::from).to_vec())
+        .chain(r.crossings.iter().filter_map(|c| {
+            let w = c.when?;
+            Some(vec![c.curve.clone(), c.level.to_string(), c.kind.replace('_', " "), count(w.step), w.epochs.map_or("–".into(), |e| format!("{e:.1}"))])
+        }))
+        .collect();
+    out += "\ncrossings\n";
+    out += &output::table(&rows).lines().map(|l| format!("  {l}\n")).collect::<String>();
+    out += &format!(
+        "\n{}\n[seed]\ninit = {}\nsplit = {}\nbatch = {}\nnoise = {}\n\n# limits\n{}",
+        r.spec, r.seeds.init, r.seeds.split, r.seeds.batch, r.seeds.noise, r.limits
+    );
+    output::data(&out);
+    Ok(0)
+}
+
+fn result(prefix: &str, out: Option<&Path>) -> Result<(RunResult, PathBuf), Error> {
+    let found = locate::find(prefix, out)?;
+    let folder = found.record.folder().to_path_buf();
+    match found.record.result(&found.run_id) {
+        Some(r) => Ok((r, folder)),
+        None => Err(Error::usage(format!("run {} is unfinished", found.run_id), format!("pennydrop resume {}", folder.display()))),
+    }
+}
+
+/// Lines of a spec as `section.key` and value.
+fn flat(r: &RunResult) -> Vec<(String, String)> {
+    let mut section = String::new();
+    let mut out = Vec::new();
+    for line in r.spec.lines() {
+        match (line.strip_prefix('[').and_then(|l| l.strip_suffix(']')), line.split_once(" = ")) {
+            (Some(s), _) => section = s.to_string(),
+            (None, Some((k, v))) => out.push((format!("{section}.{k}"), v.to_string())),
+            _ => {}
+        }
+    }
+    out.extend(r.limits.lines().filter_map(|l| l.split_once(" = ")).map(|(k, v)| (k.to_string(), v.to_string())));
+    for (k, v) in [("init", r.seeds.init), ("split", r.seeds.split), ("batch", r.seeds.batch), ("noise", r.seeds.noise)] {
+        out.push((format!("seed.{k}"), v.to_string()));
+    }
+    out
+}
+
+pub fn diff(a: &DiffArgs) -> Result<u8, Error> {
+    let ((x, _), (y, _)) = (result(&a.a, a.out.as_deref())?, result(&a.b, a.out.as_deref())?);
+    let (fx, fy) = (flat(&x), flat(&y));
+    let mut keys: Vec<&String> = fx.iter().chain(&fy).map(|(k, _)| k).collect();
+    keys.sort();
+    keys.dedup();
+    let get = |f: &[(String, String)], k: &str| f.iter().find(|(n, _)| n == k).map_or("–".to_string(), |(_, v)| v.clone());
+    let spec: Vec<(String, String, String)> = keys.into_iter().map(|k| (k.clone(), get(&fx, k), get(&fy, k))).filter(|(_, a, b)| a != b).collect();
+    let step = |w: Option<u64>| w.map_or("–".to_string(), count);
+    let number = |v: Option<f64>| v.map_or("–".to_string(), |v| format!("{v:.6}"));
+    let mut outcome = vec![
+        ("stop".to_string(), x.stop.clone(), y.stop.clone()),
+        ("t_mem".into(), step(picture::t_mem(&x)), step(picture::t_mem(&y))),
+        ("t_grok".into(), step(picture::t_grok(&x)), step(picture::t_grok(&y))),
+        ("delay".into(), x.delay.map_or("–".into(), |d| d.to_string()), y.delay.map_or("–".into(), |d| d.to_string())),
+        ("censored".into(), x.censored.to_string(), y.censored.to_string()),
+        ("steps".into(), count(x.steps), count(y.steps)),
+    ];
+    for (name, _) in x.last.iter().filter(|(n, _)| !n.starts_with("norm.")) {
+        outcome.push((name.clone(), number(x.value(name)), number(y.value(name))));
+    }
+    outcome.push(("weights_hash".into(), x.weights_hash.clone(), y.weights_hash.clone()));
+    if a.json {
+        let pairs = |v: &[(String, String, String)]| v.iter().map(|(k, a, b)| json!({"key": k, "a": a, "b": b})).collect::<Vec<_>>();
+        output::json(&json!({"schema": "pennydrop.diff/1", "a": x.run_id, "b": y.run_id, "spec": pairs(&spec), "outcome": pairs(&outcome)}));
+        return Ok(0);
+    }
+    let mut rows = vec![vec![String::new(), x.run_id.clone(), y.run_id.clone()]];
+    if spec.is_empty() {
+        rows.push(vec!["spec".into(), "the same".into()]);
+    }
+    rows.extend(spec.into_iter().map(|(k, a, b)| vec![k, a, b]));
+    rows.push(vec![]);
+    rows.extend(outcome.into_iter().map(|(k, a, b)| {
+        let short = |s: String| if k == "weights_hash" { s.chars().take(16).collect() } else { s };
+        vec![k.clone(), short(a), short(b)]
+    }));
+    output::data(&output::table(&rows));
+    Ok(0)
+}
+
+pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
+    let mut runs: Vec<RunResult> = Vec::new();
+    let mut curves = pennydrop_store::Table::default();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for what in &a.what {
+        let (folder, chosen) = if Path::new(what).join("campaign.toml").is_file() {
+            let record = Record::read(Path::new(what))?;
+            (PathBuf::from(what), record.results().into_values().collect::<Vec<_>>())
+        } else {
+            let (r, folder) = result(what, a.out.as_deref())?;
+            (folder, vec![r])
+        };
+        if !folders.contains(&folder) {
+            curves.append(Record::read(&folder)?.curves()?)?;
+            folders.push(folder);
+        }
+        runs.extend(chosen.into_iter().filter(|r| r.finished()));
+    }
+    runs.sort_by(|x, y| (x.seed, &x.run_id).cmp(&(y.seed, &y.run_id)));
+    runs.dedup_by(|x, y| x.run_id == y.run_id);
+    let Some(first) = runs.first() else {
+        return Err(Error::usage("there is no finished run to draw", "`pennydrop show` lists what there is"));
+    };
+    let command = format!("pennydrop plot {}", a.what.join(" "));
+    let figure = picture::draw(&runs.iter().collect::<Vec<_>>(), &curves, &command)?;
+    let name = if runs.len() == 1 { format!("figure-{}", first.run_id) } else { format!("figure-{}-runs", runs.len()) };
+    let target = a.output.clone().unwrap_or_else(|| folders[0].join(name));
+    let stem = match target.extension().and_then(|e| e.to_str()) {
+        Some("svg" | "png") => target.with_extension(""),
+        _ => target,
+    };
+    let file = stem.file_name().map(|n| n.to_string_lossy().into_owned()).ok_or_else(|| Error::usage("-o names no file", "give a name, such as -o figure"))?;
+    let folder = stem.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for path in picture::write(folder, &file, &figure)? {
+        output::data(&format!("{}\n", path.display()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,103 @@
+//! What a network computes at a step: inputs, labels, logits and named activations, as NumPy arrays.
+//!
+//! A step without a saved state is reached by replay from the nearest one before it, or from the beginning: the same bits.
+
+use crate::Error;
+use crate::job::Job;
+use crate::record::Record;
+use crate::runner::restore_error;
+use crate::signals::Signals;
+use pennydrop_graph::cpu::Parallel;
+use pennydrop_train::{Array, Host, Interrupt, Run, Stop, Values, Which};
+use std::io::{Seek, Write};
+use std::path::Path;
+
+/// Stops on a signal only.
+struct Listening<'a>(&'a Signals);
+
+impl Host for Listening<'_> {
+    fn interrupted(&mut self) -> Option<Interrupt> {
+        self.0.stop().then_some(Interrupt::Signal)
+    }
+}
+
+/// The network of run `i` of a job after `step` steps, on the examples `which`.
+///
+/// # Errors
+/// A step beyond what the run has taken and may take; a saved state that is damaged; a signal.
+pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads: &dyn Parallel, signals: &Signals) -> Result<Vec<Array>, Error> {
+    let planned = &job.runs[i];
+    let taken = record.result(&planned.run_id).map(|r| r.steps);
+    let saved = record.saved(&planned.run_id)?;
+    let furthest = taken.into_iter().chain(saved.as_ref().map(|s| s.snapshot.step)).max().unwrap_or(0);
+    if step > furthest {
+        return Err(Error::usage(
+            format!("run {} has taken {furthest} steps, and step {step} was asked for", planned.run_id),
+            format!("give a step from 0 to {furthest}, or train further with `pennydrop run … train.steps={step}`"),
+        ));
+    }
+    // Nothing but the budget may end the replay.
+    let mut setup = job.setup(i, None)?;
+    if !pennydrop_train::budget_matters(&setup.optim) {
+        setup.train = pennydrop_registry::Args::check(
+            "train",
+            setup.train.row,
+            setup.train.iter().map(|(k, v)| {
+                let value = match k {
+                    "steps" => pennydrop_registry::Value::Int(step as i64),
+                    "stop" => pennydrop_registry::Value::Str("steps".into()),
+                    _ => v.clone(),
+                };
+                (k.to_string(), value)
+            }),
+        )?;
+    }
+    let mut run = match saved.filter(|s| s.snapshot.step <= step) {
+        Some(saved) => Run::restore(setup, &saved.snapshot).map_err(|e| restore_error(record, planned, e))?,
+        None => Run::new(setup)?,
+    };
+    if run.step() < step {
+        if let Stop::Interrupted(_) = run.advance(threads, &mut Listening(signals)) {
+            return Err(Error::System { doing: format!("replay to step {step}"), why: "a signal came; nothing was written".into() });
+        }
+    }
+    if run.step() != step {
+        return Err(Error::usage(
+            format!("the schedule of run {} ends with its budget, so its steps cannot be replayed singly", planned.run_id),
+            "set optim.schedule_steps, which makes the schedule independent of the budget",
+        ));
+    }
+    Ok(run.activations(which)?)
+}
+
+/// Writes arrays as an `.npz` file (uncompressed), whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_npz(path: &Path, arrays: &[Array]) -> Result<(), Error> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let failed = |e: std::io::Error| Error::Write { path: path.to_path_buf(), source: e };
+    npz(&mut bytes, arrays).map_err(failed)?;
+    crate::record::publish(path, bytes.get_ref())
+}
+
+fn npz(out: &mut (impl Write + Seek), arrays: &[Array]) -> std::io::Result<()> {
+    use npyz::WriterBuilder;
+    let mut writer = npyz::npz::NpzWriter::new(out);
+    for a in arrays {
+        let shape: Vec<u64> = a.shape.iter().map(|n| *n as u64).collect();
+        macro_rules! put {
+            ($values:expr) => {{
+                let mut w = writer.array(&a.name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
+                w.extend($values.iter().copied())?;
+                w.finish()?;
+            }};
+        }
+        match &a.values {
+            Values::U32(v) => put!(v),
+            Values::F32(v) => put!(v),
+            Values::F64(v) => put!(v),
+        }
+    }
+    Ok(())
+}

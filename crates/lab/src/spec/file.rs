@@ -1,0 +1,98 @@
+//! Spec files: TOML tables of keys.
+
+use crate::spec::grammar::{parse_value, shown};
+use crate::spec::{Given, Section};
+use pennydrop_registry::{SpecError, Value};
+use toml::Value as Toml;
+
+/// Keys of a file, in the order of its text for each table: section, key (empty for `seed` as a whole), value.
+pub type Entries = Vec<(Section, String, Given)>;
+
+/// Largest spec file in bytes; real ones have one or two thousand.
+pub const LARGEST: usize = 1 << 20;
+
+/// Reads a spec.
+///
+/// # Errors
+/// Text that is no TOML (with line and column), a table that is no section, a value that no key can have.
+pub fn parse(text: &str) -> Result<Entries, SpecError> {
+    if text.len() > LARGEST {
+        return Err(SpecError::new("spec", format!("the file has {} bytes", text.len()), format!("at most {LARGEST} bytes")));
+    }
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let place = e.span().map(|s| {
+            let before = &text.as_bytes()[..s.start.min(text.len())];
+            format!(" in line {}", before.iter().filter(|b| **b == b'\n').count() + 1)
+        });
+        SpecError::new("spec", format!("this is not TOML{}: {}", place.unwrap_or_default(), shown(e.message())), "tables such as [task] with lines KEY = VALUE")
+    })?;
+    let mut entries = Vec::new();
+    for (name, value) in table {
+        let Some(section) = Section::parse(&name) else {
+            return Err(SpecError::unknown(shown(&name), "section", &shown(&name), Section::ALL.iter().map(|s| s.name())));
+        };
+        match value {
+            Toml::Table(keys) => {
+                for (key, value) in keys {
+                    let full = format!("{name}.{}", shown(&key));
+                    let given = given(section, &full, value)?;
+                    entries.push((section, key, given));
+                }
+            }
+            value if section == Section::Seed => entries.push((section, String::new(), given(section, "seed", value)?)),
+            _ => return Err(SpecError::new(&name, "this is a section, not a value", format!("a table [{name}]"))),
+        }
+    }
+    Ok(entries)
+}
+
+fn given(section: Section, full: &str, value: Toml) -> Result<Given, SpecError> {
+    // A file may say seed = "range(0,8)", as the command line does.
+    if let (Section::Seed, Toml::String(s)) = (section, &value) {
+        if s.trim_start().starts_with("range(") {
+            return parse_value(full, s);
+        }
+    }
+    Ok(Given::One(convert(full, value)?))
+}
+
+fn convert(full: &str, value: Toml) -> Result<Value, SpecError> {
+    Ok(match value {
+        Toml::Boolean(b) => Value::Bool(b),
+        Toml::Integer(i) => Value::Int(i),
+        Toml::Float(x) => Value::Float(x),
+        Toml::String(s) => Value::Str(s),
+        Toml::Array(v) => Value::List(v.into_iter().map(|v| convert(full, v)).collect::<Result<_, _>>()?),
+        Toml::Datetime(d) => return Err(SpecError::new(full, format!("`{d}` is a date"), "a number, true, false, text or a list")),
+        Toml::Table(_) => return Err(SpecError::new(full, "this is a table", "a number, true, false, text or a list")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_become_entries() {
+        let e = parse("seed = \"range(0,2)\"\n[task]\np = 97\nfraction = 0.3\n[model]\nwidths = [1, 2]\n").unwrap();
+        assert!(e.contains(&(Section::Task, "p".into(), Given::One(Value::Int(97)))));
+        assert!(e.contains(&(Section::Seed, String::new(), Given::Range(vec![0, 1]))));
+        assert!(e.contains(&(Section::Model, "widths".into(), Given::One(Value::List(vec![Value::Int(1), Value::Int(2)])))));
+    }
+
+    #[test]
+    fn what_is_no_spec_says_where() {
+        let says = |text: &str, part: &str| {
+            let e = parse(text).unwrap_err().to_string();
+            assert!(e.contains(part), "{text}: {e}");
+        };
+        says("[task]\np = 97\np = 98\n", "line 3");
+        says("[tsk]\np = 97\n", "did you mean `task`");
+        says("task = 3\n", "a table [task]");
+        says("[task]\np = 1979-05-27\n", "is a date");
+        says("[task.p]\nx = 1\n", "is a table");
+        says(&" ".repeat(LARGEST + 1), "bytes");
+        // Nesting is bounded by the TOML reader itself.
+        says(&format!("[task]\np = {}1{}\n", "[".repeat(5000), "]".repeat(5000)), "not TOML");
+    }
+}
