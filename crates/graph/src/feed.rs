@@ -41,6 +41,7 @@ pub struct Feed {
     batch: Batch,
     tables: BTreeMap<Domain, Table>,
     maps: BTreeMap<(Domain, Domain), Vec<u32>>,
+    ranges: Vec<usize>,
 }
 
 impl Feed {
@@ -61,16 +62,21 @@ impl Feed {
                 }
             }
         }
-        Feed { batch: Batch::default(), tables, maps }
+        Feed { batch: Batch::default(), tables, maps, ranges: graph.coordinates.iter().map(|c| c.range).collect() }
     }
 
     /// Takes a new batch. The closure writes it into the old one's buffers.
+    ///
+    /// # Panics
+    /// When a token is missing or out of its coordinate's range.
     pub fn set(&mut self, write: impl FnOnce(&mut Batch)) {
         write(&mut self.batch);
+        assert!(self.batch.tokens.iter().all(|t| t.len() == self.batch.rows), "a token of every coordinate for every example");
+        assert!(self.ranges.iter().zip(&self.batch.tokens).all(|(n, t)| t.iter().all(|x| (*x as usize) < *n)), "a token out of its range");
         for table in self.tables.values_mut() {
             table.set(&self.batch);
         }
-        let (tables, rows) = (&self.tables, self.batch.rows);
+        let tables = &self.tables;
         for ((big, small), map) in &mut self.maps {
             map.clear();
             let to = &tables[small];
@@ -88,7 +94,6 @@ impl Feed {
                 }
             }
         }
-        debug_assert!(self.batch.tokens.iter().all(|t| t.len() == rows));
     }
 
     /// The current batch.

@@ -73,3 +73,15 @@ fn single_precision_gradients() {
         assert!(error < 1e-5, "{}: {error:e}", g.states[k].name);
     }
 }
+
+/// Kernels address tables without looking, so a label out of range must stop before it gets there.
+#[test]
+#[should_panic(expected = "is not below 24")]
+fn labels_out_of_range_are_refused() {
+    let t = transformer(23, 32, 4, 64, false, RULE32);
+    let p = Program::<f32>::compile(&t.g, &[], &[t.loss], 4, true);
+    let mut d = Dice::new(3);
+    let feed = batch(&t.g, 4, &mut d, 9_999_999);
+    let mut states: Vec<Vec<f32>> = t.g.states.iter().map(|s| vec![0.0; s.shape.iter().product()]).collect();
+    p.run(&mut p.memory(), &mut states, &feed, Inputs { scalars: &[1.0], seed: 0, step: 0 }, &Sequential);
+}

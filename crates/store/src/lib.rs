@@ -50,3 +50,31 @@ pub use parquet_read::{ReadOptions, parse_table, read_table};
 pub use parquet_write::{encode_table, write_table};
 pub use table::{Column, ColumnData, Table};
 pub use verify::Verification;
+
+/// Any bytes as a checkpoint, as foreign weights and as a Parquet table: the entry for fuzzing. Never panics, touches no file.
+///
+/// A checkpoint that is accepted must encode to bytes that read back as the same checkpoint.
+pub fn fuzz_checkpoint(data: &[u8]) {
+    if let Ok(c) = Checkpoint::parse(data) {
+        let again = c.encode().and_then(|bytes| Checkpoint::parse(&bytes));
+        assert!(again.is_ok_and(|a| a.tensors_hash() == c.tensors_hash()), "an accepted checkpoint must survive writing and reading");
+    }
+    // Refusals are the point: only a panic or a hunger for memory is a finding.
+    let _ = load_weights(data);
+    let _ = parse_table(data.to_vec(), &ReadOptions::default());
+}
+
+#[cfg(test)]
+mod tests {
+    /// The fuzzer's seeds, and whatever it once broke.
+    #[test]
+    fn seeds_of_the_fuzzer_pass() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/checkpoint");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            super::fuzz_checkpoint(&std::fs::read(entry.unwrap().path()).unwrap());
+            seen += 1;
+        }
+        assert!(seen > 0, "no seeds");
+    }
+}

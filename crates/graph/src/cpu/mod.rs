@@ -93,6 +93,8 @@ pub struct Program<T> {
     scratch: usize,
     level: Level,
     operations: f64,
+    /// For each index array that kernels read: every index must be below this.
+    bounds: Vec<usize>,
 }
 
 impl<T: Vector> Program<T> {
@@ -153,6 +155,7 @@ impl<T: Vector> Program<T> {
             scratch,
             level: Level::detect(),
             operations,
+            bounds: places.arrays.iter().map(|a| bound(&g, *a)).collect(),
             places,
         }
     }
@@ -193,23 +196,13 @@ impl<T: Vector> Program<T> {
     /// Runs the program: reads states, batch and scalars, writes outputs, and updates states in place.
     ///
     /// # Panics
-    /// When states, batch or scalars do not have the shapes with which the program was compiled.
+    /// When states, batch or scalars do not have the shapes with which the program was compiled, or an index is out of range.
     pub fn run(&self, memory: &mut Memory<T>, states: &mut [Vec<T>], feed: &Feed, inputs: Inputs<'_>, threads: &dyn Parallel) {
         assert!(feed.batch().rows <= self.capacity, "a batch of {} for a program of {}", feed.batch().rows, self.capacity);
         assert_eq!(states.len(), self.states.len(), "number of states");
         assert!(states.iter().zip(&self.states).all(|(s, n)| s.len() == *n), "sizes of states");
         assert!(inputs.scalars.len() == self.scalars, "number of scalars");
-        memory.prepare(
-            states,
-            feed,
-            inputs.scalars,
-            &self.places.maps,
-            |a| match a {
-                ArrayRef::Tokens(d, c) => feed.tokens(d, c),
-                ArrayRef::Index(i) => &feed.batch().indices[i],
-            },
-            &self.places.arrays,
-        );
+        self.prepare(memory, states, feed, inputs);
         let phases = self.steps.last().map_or(0, |s| s.0 + 1);
         for phase in 0..phases {
             let from = self.steps.partition_point(|s| s.0 < phase);
@@ -275,6 +268,22 @@ impl<T: Vector> Program<T> {
         }
     }
 
+    /// Refreshes what the buffers know of states, batch and scalars.
+    fn prepare(&self, memory: &mut Memory<T>, states: &mut [Vec<T>], feed: &Feed, inputs: Inputs<'_>) {
+        let array = |a| match a {
+            ArrayRef::Tokens(d, c) => feed.tokens(d, c),
+            ArrayRef::Index(i) => &feed.batch().indices[i],
+        };
+        // Kernels address rows by these numbers without looking: they are checked once a run.
+        for (a, bound) in self.places.arrays.iter().zip(&self.bounds) {
+            assert!(array(*a).iter().all(|i| (*i as usize) < *bound), "an index of {a:?} is not below {bound}");
+        }
+        let batch = feed.batch();
+        assert!(batch.indices.iter().all(|v| v.len() == batch.rows), "an index for every example");
+        assert!(batch.features.iter().zip(&self.features).all(|(v, width)| v.len() == batch.rows * width), "dense inputs for every example");
+        memory.prepare(states, feed, inputs.scalars, &self.places.maps, array, &self.places.arrays);
+    }
+
     /// The numbers of output `k` after a run: `rows × size`.
     pub fn output<'m>(&self, memory: &'m Memory<T>, feed: &Feed, k: usize) -> &'m [T] {
         let (addr, domain, size) = self.outputs[k];
@@ -317,6 +326,26 @@ impl<T: Vector> Program<T> {
             }
         }
     }
+}
+
+/// The least upper bound that readers of an index array put on its entries.
+fn bound(g: &Graph, array: ArrayRef) -> usize {
+    let reads = |id: Id| match (&g.node(id).op, array) {
+        (Op::Token(c), ArrayRef::Tokens(d, k)) => *c == k && g.domain(id) == d,
+        (Op::Index(i), ArrayRef::Index(k)) => *i == k,
+        _ => false,
+    };
+    g.nodes
+        .iter()
+        .filter(|n| n.args.iter().any(|a| reads(*a)))
+        .map(|n| match n.op {
+            Op::Gather => g.shape(n.args[0])[0],
+            Op::ScatterAdd { n } | Op::OneHot { n } => n,
+            Op::CrossEntropy(_) | Op::CrossEntropyGrad(_) => g.shape(n.args[0])[0],
+            _ => usize::MAX,
+        })
+        .min()
+        .unwrap_or(usize::MAX)
 }
 
 fn kernel_is_flat(g: &Graph, i: usize) -> bool {
@@ -392,17 +421,7 @@ impl<T: Vector> Program<T> {
     pub fn profile(&self, memory: &mut Memory<T>, states: &mut [Vec<T>], feed: &Feed, inputs: Inputs<'_>, now: &dyn Fn() -> f64) -> Vec<(String, f64)> {
         let mut spent = vec![0.0; self.steps.len()];
         self.run(memory, states, feed, inputs, &Sequential);
-        memory.prepare(
-            states,
-            feed,
-            inputs.scalars,
-            &self.places.maps,
-            |a| match a {
-                ArrayRef::Tokens(d, c) => feed.tokens(d, c),
-                ArrayRef::Index(i) => &feed.batch().indices[i],
-            },
-            &self.places.arrays,
-        );
+        self.prepare(memory, states, feed, inputs);
         let rows = feed.batch().rows;
         // SAFETY: one lane, one thread. Phases are not cleared: only time is measured here.
         unsafe {
