@@ -56,6 +56,7 @@ fn as_json(c: &Cost) -> Value {
 
 fn operations(x: f64) -> String {
     match x.abs() {
+        n if n < 1e3 => format!("{x:.0}"),
         n if n < 1e6 => format!("{:.0} k", x / 1e3),
         n if n < 1e9 => format!("{:.1} M", x / 1e6),
         _ => format!("{:.3} G", x / 1e9),
@@ -74,14 +75,14 @@ fn text(label: &str, c: &Cost, kernels: usize) -> String {
         vec!["share of the peak".into(), format!("{:.0} %", 100.0 * c.peak_share)],
     ]);
     let timed = c.rewrites.iter().any(|r| r.ms_if_off.is_some());
-    let mut rows = vec![vec!["rewrite".to_string(), "operations after".into(), "saved".into(), "off alone".into()]];
+    let mut rows = vec![vec!["rewrite".to_string(), "operations after".into(), "saved".into(), "saves now".into()]];
     if timed {
-        rows[0].push("off alone".into());
+        rows[0].push("saves now".into());
     }
     rows[0].push(String::new());
     for r in &c.rewrites {
         let mut row = vec![r.name.to_string(), operations(r.operations_after), operations(r.operations_saved)];
-        row.push(if r.on { format!("+{}", operations(r.operations_if_off)) } else { "is off".into() });
+        row.push(if r.on { operations(r.operations_if_off) } else { "is off".into() });
         if timed {
             row.push(r.ms_if_off.map_or("–".into(), |ms| format!("{ms:+.2} ms")));
         }

@@ -11,6 +11,12 @@ pub fn data(text: &str) {
     }
 }
 
+/// The command as it was typed, for figures: quoted where a shell needs it.
+pub fn typed() -> String {
+    let quoted = |w: String| if w.chars().all(|c| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c)) && !w.is_empty() { w } else { format!("'{w}'") };
+    std::env::args().skip(1).fold("pennydrop".to_string(), |line, w| line + " " + &quoted(w))
+}
+
 /// Prints JSON, a line.
 pub fn json(value: &serde_json::Value) {
     data(&format!("{value:#}\n"));

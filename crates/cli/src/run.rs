@@ -162,7 +162,7 @@ fn finish(job: &Job, record: &Record, report: &Report, quiet: bool, last: bool) 
         if let [one] = &finished[..] {
             norms = first_norm(&curves, &one.run_id);
         }
-        let command = format!("pennydrop plot {}", folder.display());
+        let command = output::typed();
         let drawn = picture::draw(&finished, &curves, &command)?;
         figure = Some(picture::write(folder, "figure", &drawn)?);
     }

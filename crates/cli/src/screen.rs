@@ -227,10 +227,11 @@ impl Watch for Screen {
         }
     }
 
-    fn evaluated(&self, run: &Planned, e: &Evaluation) {
+    fn evaluated(&self, run: &Planned, e: &Evaluation, times: [Option<u64>; 2]) {
         let mut b = lock(&self.board);
         let Some(live) = b.running.get_mut(&run.index) else { return };
         picture::add(&mut live.curves, e);
+        [live.curves.t_mem, live.curves.t_grok] = times.map(|t| t.map(|t| t as f64));
         live.step = e.step;
         if self.mode == Mode::Lines && (e.step == 0 || live.told.elapsed().as_secs_f64() >= QUIET_S) {
             live.told = Instant::now();

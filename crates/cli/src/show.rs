@@ -202,8 +202,7 @@ pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
     let Some(first) = runs.first() else {
         return Err(Error::usage("there is no finished run to draw", "`pennydrop show` lists what there is"));
     };
-    let command = format!("pennydrop plot {}", a.what.join(" "));
-    let figure = picture::draw(&runs.iter().collect::<Vec<_>>(), &curves, &command)?;
+    let figure = picture::draw(&runs.iter().collect::<Vec<_>>(), &curves, &output::typed())?;
     let name = if runs.len() == 1 { format!("figure-{}", first.run_id) } else { format!("figure-{}-runs", runs.len()) };
     let target = a.output.clone().unwrap_or_else(|| folders[0].join(name));
     let stem = match target.extension().and_then(|e| e.to_str()) {

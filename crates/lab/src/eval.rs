@@ -8,8 +8,7 @@ use crate::record::Record;
 use crate::runner::restore_error;
 use crate::signals::Signals;
 use pennydrop_graph::cpu::Parallel;
-use pennydrop_train::{Array, Host, Interrupt, Run, Stop, Values, Which};
-use std::io::{Seek, Write};
+use pennydrop_train::{Array, Host, Interrupt, Run, Stop, Which};
 use std::path::Path;
 
 /// Stops on a signal only.
@@ -73,31 +72,13 @@ pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads
 /// Writes arrays as an `.npz` file (uncompressed), whole or not at all.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or would pass 4 GiB.
 pub fn write_npz(path: &Path, arrays: &[Array]) -> Result<(), Error> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let failed = |e: std::io::Error| Error::Write { path: path.to_path_buf(), source: e };
-    npz(&mut bytes, arrays).map_err(failed)?;
-    crate::record::publish(path, bytes.get_ref())
-}
-
-fn npz(out: &mut (impl Write + Seek), arrays: &[Array]) -> std::io::Result<()> {
-    use npyz::WriterBuilder;
-    let mut writer = npyz::npz::NpzWriter::new(out);
-    for a in arrays {
-        let shape: Vec<u64> = a.shape.iter().map(|n| *n as u64).collect();
-        macro_rules! put {
-            ($values:expr) => {{
-                let mut w = writer.array(&a.name, Default::default())?.default_dtype().shape(&shape).begin_nd()?;
-                w.extend($values.iter().copied())?;
-                w.finish()?;
-            }};
-        }
-        match &a.values {
-            Values::U32(v) => put!(v),
-            Values::F32(v) => put!(v),
-            Values::F64(v) => put!(v),
-        }
-    }
-    Ok(())
+    let Some(bytes) = crate::npz::encode(arrays) else {
+        return Err(Error::Resource {
+            what: format!("{} would pass 4 GiB, the most of a zip archive", path.display()),
+            advice: "ask for one side: --inputs test".into(),
+        });
+    };
+    crate::record::publish(path, &bytes)
 }

@@ -20,6 +20,7 @@ pub mod job;
 pub mod json;
 pub mod locate;
 pub mod machine;
+mod npz;
 pub mod picture;
 pub mod presets;
 pub mod record;

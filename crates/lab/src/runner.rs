@@ -13,7 +13,7 @@ use crate::threads::{Team, share_out};
 use pennydrop_graph::cpu::{Parallel, Sequential};
 use pennydrop_store::Tensor;
 use pennydrop_tasks::{Seeds, Task};
-use pennydrop_train::{Evaluation, Grid, Host, Interrupt, Precision, Programs, RestoreError, Run, Stop};
+use pennydrop_train::{Evaluation, Grid, Host, Interrupt, Precision, Programs, RestoreError, Run};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,9 +29,9 @@ pub trait Watch: Sync {
     fn begin(&self, run: &Planned, step: u64, past: &[Evaluation]) {
         let _ = (run, step, past);
     }
-    /// An evaluation.
-    fn evaluated(&self, run: &Planned, e: &Evaluation) {
-        let _ = (run, e);
+    /// An evaluation, and `t_mem` and `t_grok` where they are known by now.
+    fn evaluated(&self, run: &Planned, e: &Evaluation, times: [Option<u64>; 2]) {
+        let _ = (run, e, times);
     }
     /// About how far it is; a few times a second at most.
     fn stepped(&self, run: &Planned, step: u64) {
@@ -222,24 +222,21 @@ impl Shared<'_> {
             asked: 0,
             base: run.step(),
             shown: Instant::now(),
-            why: Pause::Checkpoint,
+            failed: None,
+            record,
+            limits: &limits,
             weights: (density > 0).then(|| {
                 let grid = Grid { density };
                 Weights { grid, next: run.curves().last().map_or(0, |e| grid.after(e.step)), kept: Vec::new(), wide: run.setup().precision() == Precision::F64 }
             }),
         };
-        let stop = loop {
-            let stop = run.advance(threads, &mut clerk);
-            if stop.finished() {
-                break stop;
+        let stop = run.advance(threads, &mut clerk);
+        if !stop.finished() {
+            if let Some(e) = clerk.failed.take() {
+                return Err(e);
             }
-            clerk.save(record, &run, &limits, false)?;
-            match clerk.why {
-                Pause::Checkpoint => clerk.checkpoint = Instant::now(),
-                Pause::Signal => break Stop::Interrupted(Interrupt::Signal),
-                Pause::Time => break Stop::Interrupted(Interrupt::WallTime),
-            }
-        };
+            clerk.save(&run, false)?;
+        }
         let outcome = run.outcome();
         let mut result = RunResult {
             run_id: planned.run_id.clone(),
@@ -270,7 +267,7 @@ impl Shared<'_> {
         if stop.finished() {
             // A shorter answer does not replace a longer run's state.
             if record.result(&planned.run_id).is_none_or(|k| k.steps <= result.steps) {
-                clerk.save(record, &run, &limits, true)?;
+                clerk.save(&run, true)?;
             }
             record.finish(&result, run.curves(), &clerk.walls)?;
         }
@@ -314,14 +311,6 @@ pub(crate) fn restore_error(record: &Record, planned: &Planned, e: RestoreError)
     }
 }
 
-/// Why a run was made to pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pause {
-    Checkpoint,
-    Signal,
-    Time,
-}
-
 /// Weights at log-spaced steps.
 struct Weights {
     grid: Grid,
@@ -345,7 +334,10 @@ struct Clerk<'a> {
     asked: u64,
     base: u64,
     shown: Instant,
-    why: Pause,
+    /// What went wrong with a checkpoint on the way.
+    failed: Option<Error>,
+    record: &'a Record,
+    limits: &'a str,
     weights: Option<Weights>,
 }
 
@@ -354,39 +346,41 @@ impl Clerk<'_> {
         self.wall_before + self.began.elapsed().as_secs_f64()
     }
 
-    fn save(&mut self, record: &Record, run: &Run, limits: &str, finished: bool) -> Result<(), Error> {
+    fn save(&mut self, run: &Run, finished: bool) -> Result<(), Error> {
         if let Some(w) = &mut self.weights {
             if !w.kept.is_empty() {
-                record.keep_weights(&self.planned.run_id, &w.kept)?;
+                self.record.keep_weights(&self.planned.run_id, &w.kept)?;
                 w.kept.clear();
             }
         }
-        let saved = Saved { snapshot: run.snapshot(), wall_s: self.wall(), walls: self.walls.clone(), limits: limits.to_string(), finished };
-        record.save(&self.planned.run_id, &saved)
+        let saved = Saved { snapshot: run.snapshot(), wall_s: self.wall(), walls: self.walls.clone(), limits: self.limits.to_string(), finished };
+        self.record.save(&self.planned.run_id, &saved)
     }
 }
 
 impl Host for Clerk<'_> {
     fn interrupted(&mut self) -> Option<Interrupt> {
         self.asked += 1;
-        if self.signals.stop() {
-            self.why = Pause::Signal;
+        if self.failed.is_some() || self.signals.stop() {
             return Some(Interrupt::Signal);
         }
         let now = Instant::now();
         if self.deadline.is_some_and(|d| now >= d) {
-            self.why = Pause::Time;
             return Some(Interrupt::WallTime);
         }
         if now.duration_since(self.shown).as_millis() >= 100 {
             self.shown = now;
             self.watch.stepped(self.planned, self.base + self.asked);
         }
-        if self.every > 0.0 && now.duration_since(self.checkpoint).as_secs_f64() >= self.every {
-            self.why = Pause::Checkpoint;
-            return Some(Interrupt::WallTime);
-        }
         None
+    }
+
+    fn stepping(&mut self, run: &Run) {
+        if self.every > 0.0 && self.checkpoint.elapsed().as_secs_f64() >= self.every {
+            // An error ends the run at the next question.
+            self.failed = self.save(run, false).err();
+            self.checkpoint = Instant::now();
+        }
     }
 
     fn evaluated(&mut self, run: &Run, e: &Evaluation) {
@@ -403,7 +397,8 @@ impl Host for Clerk<'_> {
                 });
             }
         }
-        self.watch.evaluated(self.planned, e);
+        let outcome = run.outcome();
+        self.watch.evaluated(self.planned, e, [outcome.t_mem, outcome.t_grok].map(|t| t.map(|t| t.step)));
     }
 }
 

@@ -38,12 +38,7 @@ impl SpecError {
 /// The valid name nearest to `typed` by edit distance, if any is near enough to be meant.
 pub fn nearest<'a>(typed: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let t = typed.to_lowercase();
-    valid
-        .into_iter()
-        .map(|v| (distance(&t, &v.to_lowercase()), v))
-        .filter(|(d, v)| *d <= 1 + v.len().max(t.len()) / 3)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, v)| v)
+    valid.into_iter().map(|v| (distance(&t, &v.to_lowercase()), v)).filter(|(d, v)| *d <= 1 + v.len().max(t.len()) / 3).min_by_key(|(d, _)| *d).map(|(_, v)| v)
 }
 
 /// Damerau–Levenshtein distance (adjacent swaps count one).
@@ -88,7 +83,12 @@ impl Args {
         let mut values = BTreeMap::new();
         for (key, value) in given {
             let Some(param) = row.params.iter().find(|p| p.key == key) else {
-                return Err(SpecError::unknown(format!("{section}.{key}"), &format!("key for {section} `{}`", row.name), &key, row.params.iter().map(|p| p.key)));
+                return Err(SpecError::unknown(
+                    format!("{section}.{key}"),
+                    &format!("key for {section} `{}`", row.name),
+                    &key,
+                    row.params.iter().map(|p| p.key),
+                ));
             };
             values.insert(param.key, convert(&format!("{section}.{key}"), param, value)?);
         }
@@ -98,7 +98,11 @@ impl Args {
             }
             let value = match param.default {
                 Default::Required => {
-                    return Err(SpecError::new(format!("{section}.{}", param.key), format!("must be given for {section} `{}` ({})", row.name, param.doc), param.kind.describe()));
+                    return Err(SpecError::new(
+                        format!("{section}.{}", param.key),
+                        format!("must be given for {section} `{}` ({})", row.name, param.doc),
+                        param.kind.describe(),
+                    ));
                 }
                 Default::Bool(b) => Value::Bool(b),
                 Default::Int(i) => Value::Int(i),
@@ -235,7 +239,12 @@ fn convert(full: &str, param: &Param, value: Value) -> Result<Value, SpecError> 
             if words.contains(&s.as_str()) {
                 Ok(Value::Str(s))
             } else {
-                Err(SpecError { key: full.into(), problem: format!("`{s}` is not a choice"), allowed: Some(words.join(", ")), nearest: nearest(&s, words.iter().copied()).map(str::to_string) })
+                Err(SpecError {
+                    key: full.into(),
+                    problem: format!("`{s}` is not a choice"),
+                    allowed: Some(words.join(", ")),
+                    nearest: nearest(&s, words.iter().copied()).map(str::to_string),
+                })
             }
         }
         (Kind::Ints { min, max }, v) => {

@@ -66,6 +66,12 @@ pub trait Host {
         None
     }
 
+    /// Told before every step of the run itself, never within a replay: the place for a checkpoint, which an interruption would not be — an
+    /// interrupted replay starts again, and one that is longer than the time between interruptions would never end.
+    fn stepping(&mut self, run: &Run) {
+        let _ = run;
+    }
+
     /// Told of every evaluation, once, in order of step. `run` is in the state that was evaluated. An evaluation at a budget that is not on the grid is
     /// told too, and is no longer in the curves if the run is continued past it.
     fn evaluated(&mut self, run: &Run, evaluation: &Evaluation) {
@@ -233,6 +239,7 @@ impl Run {
             if let Some(i) = host.interrupted() {
                 return Stop::Interrupted(i);
             }
+            host.stepping(self);
             self.engine.train(self.step, threads);
             self.step += 1;
         }

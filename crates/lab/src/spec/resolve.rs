@@ -148,7 +148,7 @@ fn known(section: Section, key: &str) -> Result<(), SpecError> {
     if keys.contains(&key) { Ok(()) } else { Err(SpecError::unknown(format!("{}.{key}", section.name()), &format!("key for {}", section.name()), key, keys)) }
 }
 
-fn name_of<'a>(section: Section, value: Option<&'a Value>) -> Result<&'a str, SpecError> {
+fn name_of(section: Section, value: Option<&Value>) -> Result<&str, SpecError> {
     match value {
         Some(Value::Str(s)) => Ok(s),
         None => Ok(catalog::default_name(section)),
