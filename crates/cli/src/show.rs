@@ -87,11 +87,12 @@ fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
         out += &format!("  {k:<12}{v}\n");
     }
     out += &format!(
-        "  {:<12}{}\n  {:<12}{}\n  {:<12}{}\n",
+        "  {:<12}{}\n  {:<12}{} ({})\n  {:<12}{}\n",
         "weights",
         r.weights_hash,
         "machine",
-        format!("{} ({})", r.machine, r.levels),
+        r.machine,
+        r.levels,
         "record",
         folder.display()
     );
