@@ -86,16 +86,7 @@ fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
     for (k, v) in words::run(&r, None) {
         out += &format!("  {k:<12}{v}\n");
     }
-    out += &format!(
-        "  {:<12}{}\n  {:<12}{} ({})\n  {:<12}{}\n",
-        "weights",
-        r.weights_hash,
-        "machine",
-        r.machine,
-        r.levels,
-        "record",
-        folder.display()
-    );
+    out += &format!("  {:<12}{}\n  {:<12}{} ({})\n  {:<12}{}\n", "weights", r.weights_hash, "machine", r.machine, r.levels, "record", folder.display());
     let rows: Vec<Vec<String>> = std::iter::once(["curve", "level", "kind", "step", "epoch"].map(String::from).to_vec())
         .chain(r.crossings.iter().filter_map(|c| {
             let w = c.when?;

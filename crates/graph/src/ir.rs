@@ -191,7 +191,7 @@ pub enum Op {
         /// Rows of the table.
         n: usize,
     },
-    /// 1 at `index`, else 0; shape [n].
+    /// 1 at `index`, else 0; shape `[n]`.
     OneHot {
         /// Length.
         n: usize,

@@ -9,7 +9,7 @@ use crate::record::{Record, Saved};
 use crate::result::RunResult;
 use crate::signals::Signals;
 use crate::spec::resolve::weights_density;
-use crate::threads::{Team, share_out};
+use crate::threads::{Adaptive, Trial, share_out};
 use pennydrop_graph::cpu::{Parallel, Sequential};
 use pennydrop_store::Tensor;
 use pennydrop_tasks::{Seeds, Task};
@@ -202,14 +202,17 @@ impl Shared<'_> {
         };
         watch.begin(planned, run.step(), &run.curves().rows);
         let team;
+        let mut trial = None;
         let threads: &dyn Parallel = if self.lanes > 1 {
-            team = Team::new(self.lanes);
+            team = Adaptive::new(self.lanes);
+            trial = Some(Trial::new(&team));
             &team
         } else {
             &Sequential
         };
         let density = weights_density(&job.spec.record)?;
         let mut clerk = Clerk {
+            trial,
             planned,
             watch,
             signals: self.conditions.signals,
@@ -322,6 +325,7 @@ struct Weights {
 
 /// The caller of one run: looks at the clock and at signals, and keeps what the run itself does not.
 struct Clerk<'a> {
+    trial: Option<Trial<'a>>,
     planned: &'a Planned,
     watch: &'a dyn Watch,
     signals: &'a Signals,
@@ -376,6 +380,9 @@ impl Host for Clerk<'_> {
     }
 
     fn stepping(&mut self, run: &Run) {
+        if let Some(trial) = &mut self.trial {
+            trial.step(self.began.elapsed().as_secs_f64());
+        }
         if self.every > 0.0 && self.checkpoint.elapsed().as_secs_f64() >= self.every {
             // An error ends the run at the next question.
             self.failed = self.save(run, false).err();

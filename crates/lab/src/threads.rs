@@ -3,7 +3,7 @@
 //! A training step has phases of some hundred microseconds, so a worker that went to sleep between them would wake too late: it spins for a
 //! while, and sleeps only when nothing comes. What a lane computes does not depend on who computes it.
 
-use pennydrop_graph::cpu::Parallel;
+use pennydrop_graph::cpu::{Parallel, Sequential};
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -168,6 +168,89 @@ impl Drop for Team {
     }
 }
 
+/// A team that is used only while it is faster than the caller alone. On a busy machine, or for steps of some hundred microseconds, waiting for each other
+/// may cost more than sharing saves. Which it is, is measured now and then; the bits are the same either way.
+pub struct Adaptive {
+    team: Team,
+    alone: AtomicBool,
+}
+
+impl Adaptive {
+    /// With `threads` threads, the caller being one of them.
+    pub fn new(threads: usize) -> Adaptive {
+        Adaptive { team: Team::new(threads), alone: AtomicBool::new(threads < 2) }
+    }
+
+    /// Whether the caller works alone at present.
+    pub fn alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
+    }
+}
+
+impl Parallel for Adaptive {
+    fn run(&self, n: usize, task: &(dyn Fn(usize) + Sync)) {
+        if self.alone() { Sequential.run(n, task) } else { self.team.run(n, task) }
+    }
+}
+
+/// Steps that are timed either way; the first of them warms up and is not counted.
+const TRIAL: usize = 8;
+/// Seconds from one trial to the next, at least, and as a multiple of what the trial took.
+const REST: (f64, f64) = (2.0, 40.0);
+
+/// Tells an [`Adaptive`] team, step by step, which way to work.
+pub struct Trial<'a> {
+    team: &'a Adaptive,
+    last: f64,
+    /// When the present trial began; `None` between trials.
+    began: Option<f64>,
+    next: f64,
+    /// Seconds of steps, together and alone.
+    times: [Vec<f64>; 2],
+}
+
+impl<'a> Trial<'a> {
+    /// The first trial begins with the first step.
+    pub fn new(team: &'a Adaptive) -> Trial<'a> {
+        Trial { team, last: 0.0, began: None, next: 0.0, times: [Vec::new(), Vec::new()] }
+    }
+
+    /// To be called before every step, with a clock in seconds.
+    pub fn step(&mut self, now: f64) {
+        let took = now - self.last;
+        self.last = now;
+        let alone = &self.team.alone;
+        match self.began {
+            _ if self.team.team.size() < 2 => {}
+            None if now < self.next => {}
+            None => {
+                self.began = Some(now);
+                alone.store(false, Ordering::Relaxed);
+            }
+            Some(began) => {
+                let way = usize::from(self.team.alone());
+                self.times[way].push(took);
+                if self.times[way].len() < TRIAL {
+                    return;
+                }
+                if way == 0 {
+                    alone.store(true, Ordering::Relaxed);
+                    return;
+                }
+                let [together, by_oneself] = [0, 1].map(|k| {
+                    let mut times = self.times[k].split_off(1);
+                    self.times[k].clear();
+                    times.sort_by(f64::total_cmp);
+                    times[times.len() / 2]
+                });
+                alone.store(by_oneself <= together, Ordering::Relaxed);
+                self.began = None;
+                self.next = now + REST.0.max(REST.1 * (now - began));
+            }
+        }
+    }
+}
+
 /// Calls `job(i)` once for each of `0..n` on up to `threads` threads, in order of `i` as threads become free, and returns the results in order.
 /// `stop` is asked before each: once it says true, what has not begun gives `None`.
 pub fn share_out<R: Send>(n: usize, threads: usize, stop: &(dyn Fn() -> bool + Sync), job: &(dyn Fn(usize) -> R + Sync)) -> Vec<Option<R>> {
@@ -245,6 +328,29 @@ mod tests {
             });
         });
         assert_eq!(ran.load(Ordering::Relaxed), 4);
+    }
+
+    /// A clock by hand: steps together take `together` seconds, alone `alone`.
+    fn settled(together: f64, alone: f64) -> bool {
+        let team = Adaptive::new(2);
+        let mut trial = Trial::new(&team);
+        let mut now = 0.0;
+        let mut ways = Vec::new();
+        while now < 10.0 {
+            trial.step(now);
+            ways.push(team.alone());
+            now += if team.alone() { alone } else { together };
+        }
+        let share = ways.iter().filter(|w| **w).count() as f64 / ways.len() as f64;
+        // Trials take both ways, and little of the time.
+        assert!(ways.contains(&true) && ways.contains(&false) && !(0.1..=0.9).contains(&share), "{share}");
+        share > 0.5
+    }
+
+    #[test]
+    fn the_faster_way_is_taken() {
+        assert!(settled(2e-3, 1e-3));
+        assert!(!settled(1e-3, 1.5e-3));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whole trajectories against `fixtures/` (made by JAX in double precision, confirmed by PyTorch; see its README), with every rewrite and with none.
 
+#![cfg(test)]
+
 use crate::{Run, Setup, loss, train_row};
 use pennydrop_graph::cpu::Sequential;
 use pennydrop_graph::rewrite::Rewrites;

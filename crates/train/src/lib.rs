@@ -47,5 +47,4 @@ pub use step::{StepGraph, step_graph};
 /// continued (it can be read).
 pub const NUMERICS: u32 = 1;
 
-#[cfg(test)]
 mod fixture_tests;

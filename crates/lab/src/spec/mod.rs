@@ -1,6 +1,6 @@
 //! What was asked: presets, spec files and words, checked into a [`Resolved`] spec.
 //!
-//! [`grammar`] reads words, [`file`](mod@file) reads TOML, [`seeds`] combines seeds, [`catalog`] knows every key there is, [`resolve`] puts them together.
+//! [`grammar`] reads words, [`file`](mod@file) reads TOML, [`seeds`] combines seeds, [`catalog`] knows every key there is, [`mod@resolve`] puts them together.
 
 pub mod catalog;
 pub mod file;
