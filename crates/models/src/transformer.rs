@@ -1,6 +1,6 @@
 //! Transformers over short sequences of operands and special tokens.
 //!
-//! x = W_E[token] + position; then, layer by layer, attention and MLP around the residual stream: without norm x += attn(x), x += mlp(x); `pre`
+//! x = `W_E[token]` + position; then, layer by layer, attention and MLP around the residual stream: without norm x += attn(x), x += mlp(x); `pre`
 //! x += attn(ln1(x)), x += mlp(ln2(x)); `post` x = ln1(x + attn(x)), x = ln2(x + mlp(x)). Scores are q·k/√d_head, softmax over the positions up to
 //! the query's own (`causal`) or over all; the heads' outputs go through `W_O` and are summed. Logits are final(x)·W_U.
 //!
