@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How the delay falls with the data fraction: the `nanda` preset at several fractions, three seeds each, every crossing in one CSV.
 
-    python3 benches/fractions.py --pennydrop target/release/pennydrop -o benches/DATE-fractions.csv
+    python3 benches/data_fraction.py --pennydrop target/release/pennydrop -o benches/DATE-fractions.csv
 """
 import argparse
 import csv
