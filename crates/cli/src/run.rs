@@ -50,7 +50,7 @@ pub fn run(a: &RunArgs) -> Result<u8, Error> {
 pub fn resume(a: &ResumeArgs) -> Result<u8, Error> {
     let folder = resumed_folder(a)?;
     let record = Record::read(&folder)?;
-    let mut plans = record.plans()?;
+    let plans = record.plans()?;
     if plans.is_empty() {
         return Err(Error::usage(format!("{} has no plan-*.toml: nothing was asked of it", folder.display()), "begin with `pennydrop run PRESET --out DIR`"));
     }
@@ -58,11 +58,17 @@ pub fn resume(a: &ResumeArgs) -> Result<u8, Error> {
         let run_id = record.unfinished()?.into_iter().next().or_else(|| record.results().into_keys().next()).unwrap_or_else(|| p.label.clone());
         return Err(Error::OtherNumerics { run_id, theirs: p.numerics.to_string(), ours: pennydrop_train::NUMERICS.to_string() });
     }
-    // Of one question with a small and a large budget only the large one is open: it holds the small one's answer.
-    plans.sort_by_key(|p| std::cmp::Reverse(p.path.clone()));
     let signals = Signals::listen()?;
-    let mut jobs = plans.iter().map(|p| p.job()).collect::<Result<Vec<_>, _>>()?;
-    jobs.sort_by_key(|j| j.spec.train.size("steps"));
+    let mut jobs: Vec<Job> = plans.iter().map(|p| p.job()).collect::<Result<Vec<_>, _>>()?;
+    // Of one question with a small and a large budget only the large one is open: its run passes the small one's end.
+    jobs.sort_by_key(|j| std::cmp::Reverse((j.spec.train.size("steps"), j.runs.len())));
+    let mut open: Vec<Job> = Vec::new();
+    for job in jobs {
+        if !open.iter().any(|large| runner::covers(large, &job)) {
+            open.push(job);
+        }
+    }
+    let mut jobs = open;
     let mut code = 0;
     let mut all: Vec<RunResult> = Vec::new();
     let last = jobs.len().saturating_sub(1);

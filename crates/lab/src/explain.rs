@@ -157,16 +157,19 @@ struct Timed {
 /// Looks at the clock before every step.
 struct Stopwatch {
     start: Instant,
-    times: Vec<f64>,
+    /// Step about to be taken, and when.
+    times: Vec<(u64, f64)>,
     enough: usize,
 }
 
 impl Host for Stopwatch {
     fn interrupted(&mut self) -> Option<Interrupt> {
-        let now = self.start.elapsed().as_secs_f64();
-        self.times.push(now);
-        let (n, since) = (self.times.len(), now - self.times[0]);
+        let (n, since) = (self.times.len(), self.times.last().map_or(0.0, |t| t.1 - self.times[0].1));
         (n > self.enough || n > 5 && since > SECONDS).then_some(Interrupt::WallTime)
+    }
+
+    fn stepping(&mut self, run: &Run) {
+        self.times.push((run.step(), self.start.elapsed().as_secs_f64()));
     }
 }
 
@@ -189,12 +192,16 @@ fn time_steps(setup: &Setup, threads: usize) -> Result<Timed, Error> {
     let workers: &dyn Parallel = if threads > 1 { &team } else { &Sequential };
     let mut watch = Stopwatch { start: Instant::now(), times: Vec::new(), enough: 11 + STEPS };
     run.advance(workers, &mut watch);
-    // The first steps, each evaluated or followed by the first look at an evaluation, are left out where there are others.
-    let mut gaps: Vec<f64> = watch.times.windows(2).map(|w| 1e3 * (w[1] - w[0])).collect();
-    if gaps.len() > 16 {
-        gaps.drain(..11);
-    } else if gaps.len() > 4 {
-        gaps.drain(..2);
+    // Steps before which nothing was evaluated, and of whole batches: an epoch's last is smaller.
+    let (examples, batch) = (run.setup().task.train.len(), run.setup().rows());
+    let partial = run.setup().train.str("sampling") == "epoch" && batch > 0 && examples % batch != 0;
+    let per_epoch = if batch > 0 { examples.div_ceil(batch) as u64 } else { 1 };
+    let whole = |step: u64| !(partial && step % per_epoch == per_epoch - 1);
+    let gap = |w: &[(u64, f64)]| (whole(w[0].0) && !matches!(w[1].0, 1 | 10 | 100)).then(|| 1e3 * (w[1].1 - w[0].1));
+    let mut gaps: Vec<f64> = watch.times.windows(2).filter_map(gap).collect();
+    // The first ones warm up.
+    if gaps.len() > 8 {
+        gaps.drain(..3);
     }
     gaps.sort_by(f64::total_cmp);
     if gaps.is_empty() {

@@ -284,6 +284,14 @@ fn judged(limits: &str) -> impl Iterator<Item = &str> {
     limits.lines().filter(|l| l.starts_with("train.") && !l.starts_with("train.steps ="))
 }
 
+/// Whether `large`, run to its end, leaves nothing of `small` to be done: the same runs and levels under a budget at least as large.
+pub fn covers(large: &Job, small: &Job) -> bool {
+    judged(&large.spec.limits()).eq(judged(&small.spec.limits()))
+        && kept(&large.spec.limits()) == kept(&small.spec.limits())
+        && large.spec.train.size("steps") >= small.spec.train.size("steps")
+        && small.runs.iter().all(|r| large.runs.iter().any(|l| l.run_id == r.run_id))
+}
+
 /// Whether a result in the record is the answer to what is asked now.
 fn answers(known: &RunResult, job: &Job, record: &Record) -> bool {
     let (limits, budget) = (job.spec.limits(), job.spec.train.size("steps") as u64);

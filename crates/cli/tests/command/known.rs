@@ -29,6 +29,10 @@ fn a_longer_budget_continues_to_the_bits_of_an_unbroken_run() {
     // The shorter question has its own answer still, and the longer run stays.
     assert_eq!(hash(&tiny(folder.path(), &["train.steps=70", "--out", "a"])), hash(&short));
     assert_eq!(hash(&tiny(folder.path(), &["train.steps=150", "--out", "a"])), hash(&long));
+    // Resuming asks the longest question only.
+    let resumed = call(folder.path(), &["resume", "a", "--json"]);
+    assert!(resumed.code == 0 && resumed.err.contains("from the record"), "{}", resumed.err);
+    assert_eq!(hash(&serde_json::from_str(&resumed.out).unwrap()), hash(&long));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub static RECORD: Row = Row {
         Param {
             key: "ckpt_mb",
             kind: Kind::Float { min: 0.0, max: 1e9 },
-            default: Default::Float(32.0),
+            default: Default::Float(24.0),
             doc: "megabytes that the final states of a campaign may take; beyond that the oldest are dropped, and a longer budget begins such a run anew",
         },
         Param {
