@@ -1,20 +1,22 @@
 //! The campaign's folder.
 
 use crate::checkpoint::Checkpoint;
+use crate::compact::NewPart;
 use crate::error::Error;
 use crate::files;
 use crate::manifest::{Manifest, PartInfo, Producer, SCHEMA};
 use crate::merge::{Source, check_kind, merge};
 use crate::parquet_read::{ReadOptions, parse_table_named};
-use crate::parquet_write::encode_table;
+use crate::segment::{self, Log};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const TOML: &str = "campaign.toml";
 const HEAD: &str = "# pennydrop-campaign ";
+const PART_ADVICE: &str = "restore it from a copy, or move its writer's manifest out of the folder and run again";
 const COPY_BACK: &str = "restore it from a copy of the campaign";
 
 /// What to do if the folder already holds a campaign with another text.
@@ -35,14 +37,19 @@ pub struct Campaign {
     folder: PathBuf,
     text: String,
     hash: String,
+    writer: String,
+    made_by: Producer,
     manifest: Mutex<State>,
+    pub(crate) log: Mutex<Log>,
+    /// Held while segments become parts. Taken before `log`, and that before `manifest`.
+    pub(crate) compacting: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct State {
-    manifest: Manifest,
+pub(crate) struct State {
+    pub(crate) manifest: Manifest,
     /// Number of the next part; never used twice, even if publishing failed half-way.
-    next: u64,
+    pub(crate) next: u64,
 }
 
 /// First line of `campaign.toml`: a comment for TOML, a JSON object for us.
@@ -117,9 +124,17 @@ impl Campaign {
             return Err(damaged("its text was changed: a campaign's text is frozen"));
         }
         let writer = files::unique_name();
-        let manifest = Manifest { schema: SCHEMA, writer, made_by: made_by.clone(), campaign: hash.clone(), parts: Vec::new(), checkpoints: BTreeMap::new() };
-        let state = State { manifest, next: 0 };
-        Ok(Campaign { folder: folder.to_path_buf(), text: text.to_string(), hash, manifest: Mutex::new(state) })
+        let state = State { manifest: Manifest::new(&writer, made_by, &hash), next: 0 };
+        Ok(Campaign {
+            folder: folder.to_path_buf(),
+            text: text.to_string(),
+            hash,
+            writer,
+            made_by: made_by.clone(),
+            manifest: Mutex::new(state),
+            log: Mutex::default(),
+            compacting: Mutex::default(),
+        })
     }
 
     /// The folder.
@@ -139,88 +154,89 @@ impl Campaign {
 
     /// This writer's name.
     pub fn writer(&self) -> String {
-        self.state().manifest.writer.clone()
+        self.writer.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// What this writer is.
+    pub(crate) fn made_by(&self) -> &Producer {
+        &self.made_by
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere cannot leave the state half-changed: it is changed last, in one step.
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes rows as a new immutable part. When this returns, they survive a power cut; if it fails or is killed, they were never there.
     ///
-    /// `kind` is `runs` (needs a text column `run_id`; `steps` and `weights_hash` are understood) or `curves` (needs `run_id` and an integer column
-    /// `step`; `series` is understood). Other columns are free. Each call costs two fsyncs of a file: publish many rows at a time.
+    /// `kind` is `runs` (needs a text column `run_id`; `steps` and `weights_hash` are understood), `curves` (needs `run_id` and an integer column
+    /// `step`; `series` is understood) or `decisions` (needs a text column `question` and integer columns `cell` and `round`). Other columns are free.
+    /// Each call costs two fsyncs of a file: publish many rows at a time, or use [`Campaign::log`].
     ///
     /// # Errors
     /// [`Error::Invalid`] if the table breaks the rules; [`Error::Full`], [`Error::Unwritable`] or [`Error::Io`] if it cannot be written.
     pub fn append(&self, kind: &str, table: &Table) -> Result<PartInfo, Error> {
         table.check()?;
         check_kind(kind, Some(table))?;
-        let mut state = self.state();
-        let made_by = state.manifest.made_by.clone();
-        let metadata = [
-            ("pennydrop.schema", SCHEMA.to_string()),
-            ("pennydrop.kind", kind.to_string()),
-            ("pennydrop.engine", made_by.engine),
-            ("pennydrop.numerics", made_by.numerics),
-            ("pennydrop.class", made_by.class),
-            ("pennydrop.campaign", self.hash.clone()),
-        ];
-        let bytes = encode_table(table, &metadata.map(|(k, v)| (k.to_string(), v)).into())?;
-        let file = format!("data/{kind}-{}-{:06}.parquet", state.manifest.writer, state.next);
-        state.next += 1;
-        let part = PartInfo {
-            file: file.clone(),
-            kind: kind.to_string(),
-            schema: SCHEMA,
-            rows: table.rows() as u64,
-            bytes: bytes.len() as u64,
-            blake3: blake3::hash(&bytes).to_hex().to_string(),
-        };
-        files::make_folder(&self.folder.join("data"))?;
-        files::publish(&self.folder.join(&file), &bytes)?;
-        // The part counts from the moment the manifest names it.
-        let mut manifest = state.manifest.clone();
-        manifest.parts.push(part.clone());
-        if let Err(e) = manifest.publish(&self.folder) {
-            self.withdraw(&manifest.writer, &file);
-            return Err(e);
-        }
-        state.manifest = manifest;
-        Ok(part)
+        let mut published = self.publish_parts(&[NewPart { kind, table, made_by: None }], &[], &[])?;
+        published.pop().ok_or_else(|| Error::invalid("no part was published"))
     }
 
-    /// Removes a part whose manifest could not be published — unless it was, and only making it durable failed.
-    fn withdraw(&self, writer: &str, file: &str) {
-        let path = self.folder.join(Manifest::file_name(writer));
-        let named = match files::read_if_there(&path) {
-            Ok(None) => false,
-            Ok(Some(bytes)) => Manifest::parse(&path, &bytes).map_or(true, |m| m.parts.iter().any(|p| p.file == file)),
-            Err(_) => true,
-        };
-        if !named {
-            // The caller gets the first error; a part that stays unnamed is not read.
-            let _ = std::fs::remove_file(self.folder.join(file));
-        }
-    }
-
-    /// All rows of a kind, of all writers: each run (or evaluation) once, sorted by key; columns that a part lacks are nulls in its rows. An empty
-    /// table without columns if there are none yet.
+    /// All rows of a kind, of all writers, from parts and from segments: each run (evaluation, decision) once, sorted by key; columns that a part lacks are
+    /// nulls in its rows. An empty table without columns if there are none yet.
     ///
     /// # Errors
-    /// [`Error::Disagree`] if one run has two results within one numerics class; [`Error::Damaged`] if a manifest or part is not as it was published;
-    /// [`Error::Newer`], [`Error::TooLarge`], [`Error::Io`]; [`Error::Invalid`] for an unknown kind or columns of clashing types.
+    /// [`Error::Disagree`] if one run has two results within one numerics class; [`Error::Decisions`] if one decision was taken in two ways;
+    /// [`Error::Damaged`] if a manifest, part or segment is not as it was written; [`Error::Newer`], [`Error::TooLarge`], [`Error::Io`];
+    /// [`Error::Invalid`] for an unknown kind or columns of clashing types.
     pub fn read(&self, kind: &str) -> Result<Table, Error> {
-        check_kind(kind, None)?;
-        let mut sources = Vec::new();
-        for manifest in self.manifests()? {
-            for part in manifest.parts.iter().filter(|p| p.kind == kind) {
-                let table = self.read_part(part)?;
-                sources.push(Source { table, class: manifest.made_by.class.clone(), file: part.file.clone() });
+        let want = check_kind(kind, None)?;
+        let sources = self.consistently(|view| {
+            let mut sources = Vec::new();
+            for (part, made_by) in view.parts().filter(|(p, _)| p.kind == kind) {
+                let Some(table) = self.part_if_there(part)? else { return Ok(Err(part.file.clone())) };
+                sources.push(Source { table, class: made_by.class.clone(), file: part.file.clone() });
+            }
+            for name in &view.segments {
+                let Some(segment) = segment::read(&self.folder, name, &self.hash, Some(want))? else { return Ok(Err(name.clone())) };
+                for (_, table) in segment.tables {
+                    sources.push(Source { table, class: segment.made_by.class.clone(), file: name.clone() });
+                }
+            }
+            Ok(Ok(sources))
+        })?;
+        merge(kind, sources)
+    }
+
+    /// What is to be read, as of now.
+    pub(crate) fn view(&self) -> Result<View, Error> {
+        // Segments are listed first. Rows move from a segment to a part in this order: part, manifest, segment removed. So whatever is missing from the
+        // listing is in the manifests, which are read after it.
+        let segments = segment::list(&self.folder)?;
+        let manifests = self.manifests()?;
+        Ok(View::new(&self.folder, manifests, segments))
+    }
+
+    /// Reads by `read`, which gives the name of a file if one that the view lists is gone: another process has compacted it, or swept it up, since. Then
+    /// the folder is looked at again.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for a part that is gone and still listed; those of `read`; those of [`Campaign::manifests`].
+    pub(crate) fn consistently<T>(&self, read: impl Fn(&View) -> Result<Result<T, String>, Error>) -> Result<T, Error> {
+        let mut view = self.view()?;
+        // Each round needs a compaction that ends while we read; that many in a row are none.
+        for _ in 0..100 {
+            match read(&view)? {
+                Ok(done) => return Ok(done),
+                Err(gone) => {
+                    view = self.view()?;
+                    if view.parts().any(|(p, _)| p.file == gone) && !self.folder.join(&gone).exists() {
+                        return Err(self.missing(&gone));
+                    }
+                }
             }
         }
-        merge(kind, sources)
+        Err(Error::Io { doing: "read", path: self.folder.clone(), source: std::io::Error::other("its files change faster than they can be read") })
     }
 
     /// Manifests of all writers, in the order of their names.
@@ -240,9 +256,18 @@ impl Campaign {
     /// # Errors
     /// [`Error::Damaged`] unless every byte is as published; [`Error::TooLarge`], [`Error::Io`].
     pub fn read_part(&self, part: &PartInfo) -> Result<Table, Error> {
-        const ADVICE: &str = "restore it from a copy, or move its writer's manifest out of the folder and run again";
+        self.part_if_there(part)?.ok_or_else(|| self.missing(&part.file))
+    }
+
+    fn missing(&self, file: &str) -> Error {
+        Error::damaged(&self.folder.join(file), "a manifest lists it and it is not there", PART_ADVICE)
+    }
+
+    /// [`Campaign::read_part`]; `None` if the file is gone.
+    pub(crate) fn part_if_there(&self, part: &PartInfo) -> Result<Option<Table>, Error> {
+        const ADVICE: &str = PART_ADVICE;
         let path = self.folder.join(&part.file);
-        let bytes = files::read_if_there(&path)?.ok_or_else(|| Error::damaged(&path, "a manifest lists it and it is not there", ADVICE))?;
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
         if bytes.len() as u64 != part.bytes {
             return Err(Error::damaged(&path, format!("it has {} bytes and was published with {}", bytes.len(), part.bytes), ADVICE));
         }
@@ -258,7 +283,7 @@ impl Campaign {
             return Err(Error::damaged(&path, format!("{} rows, and its manifest says {}", table.rows(), part.rows), ADVICE));
         }
         check_kind(&part.kind, Some(&table)).map_err(|e| Error::damaged(&path, e.to_string(), ADVICE))?;
-        Ok(table)
+        Ok(Some(table))
     }
 
     /// What a reader should know about who wrote this campaign.
@@ -266,10 +291,22 @@ impl Campaign {
     /// # Errors
     /// As [`Campaign::manifests`].
     pub fn notes(&self) -> Result<Vec<Note>, Error> {
-        let ours = self.state().manifest.made_by.clone();
-        let other = |m: &Manifest| m.made_by.numerics != ours.numerics || m.made_by.class != ours.class;
-        let all = self.manifests()?.into_iter();
-        Ok(all.filter(other).map(|m| Note::OtherNumerics { writer: m.writer, made_by: m.made_by }).collect())
+        let other = |m: &Producer| m.numerics != self.made_by.numerics || m.class != self.made_by.class;
+        let view = self.view()?;
+        let mut notes = Vec::new();
+        for manifest in &view.manifests {
+            let of_parts = manifest.parts.iter().filter_map(|p| p.made_by.as_ref());
+            for made_by in std::iter::once(&manifest.made_by).chain(of_parts).filter(|m| other(m)) {
+                notes.push(Note::OtherNumerics { writer: manifest.writer.clone(), made_by: made_by.clone() });
+            }
+        }
+        for name in &view.segments {
+            if let Some((writer, made_by)) = segment::read_header(&self.folder, name, &self.hash)?.filter(|(_, m)| other(m)) {
+                notes.push(Note::OtherNumerics { writer, made_by });
+            }
+        }
+        notes.dedup();
+        Ok(notes)
     }
 
     /// Where the checkpoint of a run lies or would lie.
@@ -287,7 +324,7 @@ impl Campaign {
     /// As [`Checkpoint::encode`] and [`Checkpoint::save`]; [`Error::Invalid`] if the id cannot be a file name.
     pub fn save_ckpt(&self, run_id: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         let path = self.ckpt_path(run_id)?;
-        let bytes = checkpoint.encode_as(&self.state().manifest.made_by)?;
+        let bytes = checkpoint.encode_as(&self.made_by)?;
         files::make_folder(&self.folder.join("ckpt"))?;
         files::publish(&path, &bytes)?;
         self.state().manifest.checkpoints.insert(run_id.to_string(), checkpoint.tensors_hash());
@@ -350,7 +387,7 @@ impl Campaign {
     /// As [`Campaign::save_ckpt`].
     pub fn save_weights(&self, name: &str, weights: &Checkpoint) -> Result<(), Error> {
         let path = self.weights_path(name)?;
-        let bytes = weights.encode_as(&self.state().manifest.made_by)?;
+        let bytes = weights.encode_as(&self.made_by)?;
         files::make_folder(&self.folder.join("weights"))?;
         files::publish(&path, &bytes)
     }
@@ -362,6 +399,33 @@ impl Campaign {
     pub fn load_weights(&self, name: &str) -> Result<Option<Checkpoint>, Error> {
         let path = self.weights_path(name)?;
         files::read_if_there(&path)?.map(|bytes| Checkpoint::parse_named(&path, &bytes)).transpose()
+    }
+}
+
+/// What is to be read: the manifests of one moment, and the segments that their parts do not hold.
+pub(crate) struct View {
+    pub manifests: Vec<Manifest>,
+    /// Within the campaign's folder.
+    pub segments: Vec<String>,
+    replaced: BTreeSet<String>,
+}
+
+impl View {
+    /// Of manifests, and of segments that were listed before the manifests were read.
+    pub fn new(folder: &Path, manifests: Vec<Manifest>, mut segments: Vec<String>) -> View {
+        let replaced = manifests.iter().flat_map(|m| &m.replaces).cloned().collect();
+        segments.retain(|name| {
+            let absorbed = manifests.iter().filter_map(|m| m.absorbed.get(name)).max();
+            // One that has grown since had a writer who was taken for dead.
+            absorbed.is_none_or(|bytes| std::fs::metadata(folder.join(name)).is_ok_and(|m| m.len() > *bytes))
+        });
+        View { manifests, segments, replaced }
+    }
+
+    /// The parts to read, and who made their rows.
+    pub fn parts(&self) -> impl Iterator<Item = (&PartInfo, &Producer)> {
+        let all = self.manifests.iter().flat_map(|m| m.parts.iter().map(move |p| (p, p.made_by.as_ref().unwrap_or(&m.made_by))));
+        all.filter(|(p, _)| !self.replaced.contains(&p.file))
     }
 }
 

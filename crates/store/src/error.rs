@@ -10,6 +10,8 @@ pub enum Class {
     Failed,
     /// The machine refused: no room, no permission, too large (exit 5). The same call may succeed later.
     Refused,
+    /// Another process is at work on it (exit 6).
+    Held,
     /// A file is not what it was when it was published (exit 7).
     Damaged,
 }
@@ -20,6 +22,7 @@ impl Class {
         match self {
             Class::Failed => 1,
             Class::Refused => 5,
+            Class::Held => 6,
             Class::Damaged => 7,
         }
     }
@@ -108,6 +111,33 @@ pub enum Error {
         /// Weights hash and part of the second row.
         second: String,
     },
+    /// The other alarm: two processes that read the same results took different decisions.
+    #[error(
+        "decision of round {round} on cell {cell} of question {question} is on record twice, and the records differ in {column:?} ({first} and {second}); \
+         move the manifest or segment of the writer that is wrong out of the folder"
+    )]
+    Decisions {
+        /// The question.
+        question: String,
+        /// The cell.
+        cell: i64,
+        /// The round.
+        round: i64,
+        /// The first column in which the rows differ.
+        column: String,
+        /// Part or segment of the first row.
+        first: String,
+        /// Part or segment of the second row.
+        second: String,
+    },
+    /// Another process holds a lease on this shard, or on one that overlaps it.
+    #[error("{who}, until {}; wait for it, end it, or take another shard", crate::lease::utc(*until))]
+    Held {
+        /// Who works on what, and where.
+        who: String,
+        /// Until when, unless it is renewed: seconds since 1970-01-01 UTC.
+        until: u64,
+    },
     /// Reading it would take more memory than was allowed.
     #[error("{} is too large to read: {what}; raise the limit if you trust the file", path.display())]
     TooLarge {
@@ -140,11 +170,13 @@ impl Error {
         match self {
             Error::Full { .. } | Error::Unwritable { .. } | Error::TooLarge { .. } => Class::Refused,
             Error::Damaged { .. } => Class::Damaged,
+            Error::Held { .. } => Class::Held,
             Error::Io { .. }
             | Error::Newer { .. }
             | Error::NotACampaign { .. }
             | Error::OtherCampaign { .. }
             | Error::Disagree { .. }
+            | Error::Decisions { .. }
             | Error::Unsupported { .. }
             | Error::Invalid { .. } => Class::Failed,
         }

@@ -35,7 +35,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
 }
 
 /// Makes a rename in `folder` survive a power cut.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
     match File::open(folder).and_then(|f| f.sync_all()) {
         // Some network file systems and Windows cannot sync a folder; there the rename is as durable as they make it.
         Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) || cfg!(windows) => Ok(()),
@@ -94,8 +94,8 @@ pub(crate) fn publish_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
     }
 }
 
-/// Reads a plain file whole. Devices and pipes, which have no size and may have no end, are refused. `None` if it does not exist.
-pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+/// Opens a plain file and gives its length. Devices and pipes, which have no size and may have no end, are refused. `None` if it does not exist.
+pub(crate) fn open_if_there(path: &Path) -> Result<Option<(File, u64)>, Error> {
     // Below something that is no folder there is nothing either.
     let missing = |e: &io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     // Looked at before it is opened: opening a pipe would wait for its other end.
@@ -111,18 +111,23 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     if meta.len() > LARGEST_FILE {
         return Err(Error::TooLarge { path: path.to_path_buf(), what: format!("{} bytes, and the limit is {LARGEST_FILE}", meta.len()) });
     }
-    let file = match File::open(path) {
-        Ok(f) => f,
-        Err(e) if missing(&e) => return Ok(None),
-        Err(e) => return Err(Error::reading(path, e)),
-    };
+    match File::open(path) {
+        Ok(f) => Ok(Some((f, meta.len()))),
+        Err(e) if missing(&e) => Ok(None),
+        Err(e) => Err(Error::reading(path, e)),
+    }
+}
+
+/// Reads a plain file whole; refuses what [`open_if_there`] refuses.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let Some((file, length)) = open_if_there(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    let size = meta.len() as usize;
+    let size = length as usize;
     if bytes.try_reserve_exact(size).is_err() {
         return Err(Error::TooLarge { path: path.to_path_buf(), what: format!("{size} bytes, more than this machine can give") });
     }
     // A file that grows meanwhile is read up to the size it had: published files never grow.
-    file.take(meta.len()).read_to_end(&mut bytes).map_err(|e| Error::reading(path, e))?;
+    file.take(length).read_to_end(&mut bytes).map_err(|e| Error::reading(path, e))?;
     Ok(Some(bytes))
 }
 

@@ -32,14 +32,20 @@
 
 mod campaign;
 mod checkpoint;
+mod compact;
 mod error;
 mod files;
+mod frame;
+mod lease;
 mod manifest;
 mod merge;
 mod page_guard;
 mod parquet_read;
 mod parquet_write;
+mod scan;
+mod segment;
 mod table;
+mod text;
 mod verify;
 
 pub use campaign::{Campaign, IfOther, Note};
@@ -48,7 +54,9 @@ pub use error::{Class, Error};
 pub use manifest::{Manifest, PartInfo, Producer, SCHEMA};
 pub use parquet_read::{ReadOptions, parse_table, read_table};
 pub use parquet_write::{encode_table, write_table};
+pub use scan::{Scan, ScanData, Scanner};
 pub use table::{Column, ColumnData, Table};
+pub use text::Text;
 pub use verify::Verification;
 
 /// Any bytes as a checkpoint, as foreign weights and as a Parquet table: the entry for fuzzing. Never panics, touches no file.

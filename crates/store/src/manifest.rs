@@ -4,11 +4,12 @@ use crate::checkpoint::short;
 use crate::error::Error;
 use crate::files;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Schema version of manifests and parts written by this crate.
-pub const SCHEMA: u32 = 1;
+/// Schema version of campaigns, manifests, parts, segments and leases written by this crate. 2 added segments, decisions, leases, and manifests that say
+/// which files their parts stand for: a program that knows 1 only would count rows twice or miss them.
+pub const SCHEMA: u32 = 2;
 
 const MOVE_ASIDE: &str = "restore it from a copy, or move it out of the folder: the parts that it lists are then not read";
 
@@ -28,7 +29,7 @@ pub struct Producer {
 pub struct PartInfo {
     /// Path within the campaign's folder, with `/`.
     pub file: String,
-    /// `runs` or `curves`.
+    /// `runs`, `curves` or `decisions`.
     pub kind: String,
     /// Its schema version.
     pub schema: u32,
@@ -38,6 +39,9 @@ pub struct PartInfo {
     pub bytes: u64,
     /// BLAKE3 hash of the file.
     pub blake3: String,
+    /// Who made its rows, if not the manifest's writer: they were swept up from another's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Producer>,
 }
 
 /// A writer's manifest.
@@ -57,6 +61,12 @@ pub struct Manifest {
     /// Checkpoints that this writer had saved (and not removed) when the manifest was last written: run id to hash of the tensors. Checkpoints verify
     /// themselves; this list only serves to notice one that has gone missing.
     pub checkpoints: BTreeMap<String, String>,
+    /// Segments whose first so many bytes are in its parts: they are not read again, though they may still be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absorbed: BTreeMap<String, u64>,
+    /// Parts, of any writer, whose rows are in its parts. Kept for ever, because another's manifest may go on listing them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replaces: BTreeSet<String>,
 }
 
 /// The file is a JSON object with these two members in this form, so that the hash is over exact bytes whatever JSON library reads it.
@@ -65,6 +75,20 @@ const AFTER_HASH: &str = "\",\"manifest\":\n";
 const AFTER_BODY: &str = "\n}\n";
 
 impl Manifest {
+    /// One that lists nothing.
+    pub(crate) fn new(writer: &str, made_by: &Producer, campaign: &str) -> Manifest {
+        Manifest {
+            schema: SCHEMA,
+            writer: writer.to_string(),
+            made_by: made_by.clone(),
+            campaign: campaign.to_string(),
+            parts: Vec::new(),
+            checkpoints: BTreeMap::new(),
+            absorbed: BTreeMap::new(),
+            replaces: BTreeSet::new(),
+        }
+    }
+
     /// The file's name in the campaign's folder.
     pub(crate) fn file_name(writer: &str) -> String {
         format!("manifest-{writer}.json")
@@ -112,13 +136,26 @@ impl Manifest {
     /// All manifests of a folder, in the order of their writers' names; an unreadable one does not hide the others.
     pub(crate) fn read_each(folder: &Path, campaign: &str) -> Result<Vec<Result<Manifest, Error>>, Error> {
         let mut all = Vec::new();
-        for name in files::names(folder)?.into_iter().filter(|n| Self::is_name(n)) {
+        for name in Self::names(folder)? {
             let path = folder.join(&name);
             match files::read_if_there(&path) {
                 // One that vanished since the listing was moved aside by hand: as if it had been gone before.
                 Ok(None) => {}
                 Ok(Some(bytes)) => all.push(Self::parse(&path, &bytes).and_then(|m| m.check(&path, &name, campaign))),
                 Err(e) => all.push(Err(e)),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Names of all manifests. Listed until two listings agree: a name that is published anew while a folder is listed may be passed over by some systems.
+    fn names(folder: &Path) -> Result<BTreeSet<String>, Error> {
+        let mut all = BTreeSet::new();
+        for _ in 0..16 {
+            let before = all.len();
+            all.extend(files::names(folder)?.into_iter().filter(|n| Self::is_name(n)));
+            if all.len() == before {
+                break;
             }
         }
         Ok(all)
@@ -149,10 +186,11 @@ mod tests {
     use super::*;
 
     fn example() -> Manifest {
-        let part = PartInfo { file: "data/runs-a-000000.parquet".into(), kind: "runs".into(), schema: 1, rows: 3, bytes: 99, blake3: "00".into() };
+        let part =
+            PartInfo { file: "data/runs-a-000000.parquet".into(), kind: "runs".into(), schema: 1, rows: 3, bytes: 99, blake3: "00".into(), made_by: None };
         let made_by = Producer { engine: "0.1.0".into(), numerics: "1".into(), class: "test".into() };
         let checkpoints = [("r1".to_string(), "ff".to_string())].into();
-        Manifest { schema: SCHEMA, writer: "a".into(), made_by, campaign: "c".into(), parts: vec![part], checkpoints }
+        Manifest { parts: vec![part], checkpoints, ..Manifest::new("a", &made_by, "c") }
     }
 
     #[test]
@@ -182,6 +220,6 @@ mod tests {
         let mut newer = example();
         newer.schema = SCHEMA + 1;
         let e = Manifest::parse(Path::new("m"), newer.encode().unwrap().as_bytes()).unwrap_err();
-        assert!(matches!(e, Error::Newer { found: 2, known: 1, .. }), "{e}");
+        assert!(matches!(e, Error::Newer { found: 3, known: 2, .. }), "{e}");
     }
 }
