@@ -57,7 +57,7 @@ impl ColumnData {
     }
 
     /// The rows at `order`, which may leave out or repeat some. Every entry must be below `len`.
-    fn pick(&self, order: &[usize]) -> ColumnData {
+    pub(crate) fn pick(&self, order: &[usize]) -> ColumnData {
         fn at<T: Clone>(v: &[T], order: &[usize]) -> Vec<T> {
             order.iter().map(|&i| v[i].clone()).collect()
         }
@@ -70,7 +70,7 @@ impl ColumnData {
     }
 
     /// An empty column of the same type.
-    fn same_type(&self) -> ColumnData {
+    pub(crate) fn same_type(&self) -> ColumnData {
         match self {
             ColumnData::I64(_) => ColumnData::I64(Vec::new()),
             ColumnData::F64(_) => ColumnData::F64(Vec::new()),
@@ -80,7 +80,7 @@ impl ColumnData {
     }
 
     /// Appends nulls until there are `rows` rows.
-    fn pad(&mut self, rows: usize) {
+    pub(crate) fn pad(&mut self, rows: usize) {
         match self {
             ColumnData::I64(v) => v.resize(rows, None),
             ColumnData::F64(v) => v.resize(rows, None),
@@ -90,7 +90,7 @@ impl ColumnData {
     }
 
     /// Appends `more`. Integers meet numbers as numbers; any other mixture fails and hands `more` back.
-    fn extend(&mut self, more: ColumnData) -> Result<(), ColumnData> {
+    pub(crate) fn extend(&mut self, more: ColumnData) -> Result<(), ColumnData> {
         match (&mut *self, more) {
             (ColumnData::I64(a), ColumnData::I64(b)) => a.extend(b),
             (ColumnData::F64(a), ColumnData::F64(b)) => a.extend(b),
