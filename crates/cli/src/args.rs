@@ -16,8 +16,16 @@ pub struct Cli {
 pub enum Command {
     /// Train a preset or a spec, draw its curves live, and record it
     Run(RunArgs),
+    /// Train many settings and many seeds: a campaign
+    Sweep(SweepArgs),
     /// Go on with what a campaign folder has not finished
     Resume(ResumeArgs),
+    /// Do a part of a campaign, beside other workers on the same folder
+    Worker(WorkerArgs),
+    /// How far a campaign is
+    Status(StatusArgs),
+    /// How far a campaign is, again and again
+    Watch(WatchArgs),
     /// What there is to choose from
     List(ListArgs),
     /// One run, or all of them
@@ -106,6 +114,82 @@ pub struct ResumeArgs {
     /// Stop after this much wall time, such as 90s, 5m or 2h, with the state saved
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub time: Option<Duration>,
+    /// Of a sweep: keep final states, a file a run
+    #[arg(long)]
+    pub keep_states: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Seeds 0 to N - 1 for every setting; with --until, the seeds of a round
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: Option<u32>,
+    /// Add seeds in rounds until the interval of the median of t_grok is narrow enough: ci=0.1 is about ± 10 %
+    #[arg(long, value_name = "ci=W")]
+    pub until: Option<String>,
+    /// With --until: most seeds of a setting (default: ten rounds)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_seeds: Option<u32>,
+    /// The campaign folder (default: one under runs/, named after what varies)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the states saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
+    /// Print runs, packs, steps, bytes and time from a short calibration, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep final states, a file a run, so that a larger budget goes on from them instead of beginning anew
+    #[arg(long)]
+    pub keep_states: bool,
+    /// Train more than a million runs without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: String,
+    /// Which part: I/N is every N-th run (with --until, setting) beginning with the I-th, I from 0 to N - 1
+    #[arg(long, value_name = "I/N", value_parser = parse_shard, default_value = "0/1")]
+    pub shard: (u32, u32),
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the states saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
+    /// Keep final states, a file a run
+    #[arg(long)]
+    pub keep_states: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: String,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: String,
+    /// Seconds from one look to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = parse_pause)]
+    pub every: f64,
+    /// Go on watching while no worker is there
+    #[arg(long)]
+    pub wait: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -266,6 +350,16 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "a time is written 90s, 5m or 2h".to_string())
 }
 
+/// `0/4`: the first of four parts.
+fn parse_shard(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.trim().parse::<u32>().ok()?, n.trim().parse::<u32>().ok()?)));
+    parts.filter(|(i, n)| i < n && *n <= 100_000).ok_or_else(|| "a part is written I/N, with I from 0 to N - 1: the parts of two workers are 0/2 and 1/2".to_string())
+}
+
+fn parse_pause(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|s| (0.1..=3600.0).contains(s)).ok_or_else(|| "a pause is 0.1 to 3600 seconds".to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +368,12 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn parts_are_counted_from_nought() {
+        assert_eq!(parse_shard("0/4"), Ok((0, 4)));
+        assert!(["4/4", "1", "a/b", "-1/2", "0/0", "1/2/3"].iter().all(|t| parse_shard(t).is_err()));
     }
 
     #[test]

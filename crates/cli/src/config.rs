@@ -8,13 +8,11 @@ use pennydrop_lab::{Error, Resolved, presets};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Reads and checks what was typed.
-pub fn spec(a: &SpecArgs) -> Result<Resolved, Error> {
-    let path = Path::new(&a.spec);
-    let looks_like_a_file = a.spec.ends_with(".toml") || a.spec.contains(std::path::MAIN_SEPARATOR);
+/// Reads what a spec begins with: a preset or a file, with its table `[sweep]` if it has one.
+pub fn base(spec: &str) -> Result<(Base, Option<file::SweepTable>), Error> {
+    let path = Path::new(spec);
     let in_file = |error| Error::SpecFile { path: path.to_path_buf(), error };
-    let from_file = looks_like_a_file;
-    let base = if from_file {
+    if is_file(spec) {
         let size = std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
         if size > file::LARGEST as u64 {
             return Err(Error::usage(
@@ -25,17 +23,34 @@ pub fn spec(a: &SpecArgs) -> Result<Resolved, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Error::usage(format!("cannot read the spec {}: {e}", path.display()), "name a file of TOML, or a preset: `pennydrop list presets`"))?;
         let label = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
-        Base { label, entries: file::parse(&text).map_err(in_file)? }
-    } else if a.spec.contains('=') {
-        return Err(Error::usage(
-            format!("`{}` is an override, and the spec that it changes comes first", a.spec),
-            format!("pennydrop run quickstart {}", a.spec),
-        ));
+        let (mut entries, sweep) = file::parse_campaign(&text).map_err(in_file)?;
+        if let Some(preset) = sweep.as_ref().and_then(|s| s.base.as_deref()) {
+            // The file's own keys lie over the preset's.
+            let mut under = presets::find(preset)?.base()?.entries;
+            under.append(&mut entries);
+            entries = under;
+        }
+        Ok((Base { label, entries }, sweep))
+    } else if spec.contains('=') {
+        Err(Error::usage(format!("`{spec}` is an override, and the spec that it changes comes first"), format!("pennydrop run quickstart {spec}")))
     } else {
-        presets::find(&a.spec)?.base()?
-    };
+        Ok((presets::find(spec)?.base()?, None))
+    }
+}
+
+fn is_file(spec: &str) -> bool {
+    spec.ends_with(".toml") || spec.contains(std::path::MAIN_SEPARATOR)
+}
+
+/// Reads and checks what was typed.
+pub fn spec(a: &SpecArgs) -> Result<Resolved, Error> {
+    let (base, sweep) = base(&a.spec)?;
+    let in_file = |error| Error::SpecFile { path: Path::new(&a.spec).to_path_buf(), error };
+    if sweep.is_some() {
+        return Err(Error::usage(format!("{} is a campaign of many settings", a.spec), format!("pennydrop sweep {}", a.spec)));
+    }
     // A file with a mistake is told as such, before the words.
-    if from_file {
+    if is_file(&a.spec) {
         resolve(&base, &[]).map_err(in_file)?;
     }
     let words = a.words.iter().map(|w| parse_override(w)).collect::<Result<Vec<_>, _>>()?;

@@ -68,7 +68,7 @@ fn bits(threads: &dyn Parallel) -> Result<String, Error> {
     let words = ["task.p=13", "model.name=mlp", "model.widths=[32]", "train.steps=20", "train.stop=steps"];
     let words = words.iter().map(|w| parse_override(w)).collect::<Result<Vec<_>, _>>()?;
     let job = Job::new(resolve(&Base { label: "doctor".into(), entries: Vec::new() }, &words)?)?;
-    let mut run = Run::new(job.setup(0, None)?)?;
+    let mut run = Run::new(job.setup(&job.runs[0], None)?)?;
     run.advance(threads, &mut Silent);
     Ok(run.weights_hash())
 }

@@ -17,7 +17,7 @@ pub fn eval(a: &EvalArgs) -> Result<u8, Error> {
     };
     let found = locate::find(prefix, a.out.as_deref())?;
     let (job, i) = found.record.job_of(&found.run_id)?;
-    let step = match step.or_else(|| found.record.result(&found.run_id).map(|r| r.steps)) {
+    let step = match step.or_else(|| found.record.known(&found.run_id).map(|k| k.steps)) {
         Some(step) => step,
         None => found.record.saved(&found.run_id)?.map_or(0, |s| s.snapshot.step),
     };

@@ -9,9 +9,12 @@ mod eval;
 mod explain;
 mod list;
 mod output;
+mod progress;
 mod run;
 mod screen;
 mod show;
+mod status;
+mod sweep;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -21,7 +24,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(a) => run::run(&a),
+        Command::Sweep(a) => sweep::sweep(&a),
         Command::Resume(a) => run::resume(&a),
+        Command::Worker(a) => sweep::worker(&a),
+        Command::Status(a) => status::status(&a),
+        Command::Watch(a) => status::watch(&a),
         Command::List(a) => list::list(&a),
         Command::Show(a) => show::show(&a),
         Command::Diff(a) => show::diff(&a),

@@ -2,7 +2,7 @@
 
 use crate::args::{HowArgs, ResumeArgs, RunArgs};
 use crate::screen::{Mode, Screen};
-use crate::{config, output};
+use crate::{config, output, sweep};
 use pennydrop_lab::job::Size;
 use pennydrop_lab::spec::seeds::SeedAxes;
 use pennydrop_lab::words::{bytes, count, duration};
@@ -50,12 +50,16 @@ pub fn run(a: &RunArgs) -> Result<u8, Error> {
 pub fn resume(a: &ResumeArgs) -> Result<u8, Error> {
     let folder = resumed_folder(a)?;
     let record = Record::read(&folder)?;
+    if record.is_sweep() {
+        drop(record);
+        return sweep::go_on(&folder, a.how.threads(), a.how.quiet, a.how.json, (0, 1), a.keep_states, a.time);
+    }
     let plans = record.plans()?;
     if plans.is_empty() {
         return Err(Error::usage(format!("{} has no plan-*.toml: nothing was asked of it", folder.display()), "begin with `pennydrop run PRESET --out DIR`"));
     }
     if let Some(p) = plans.iter().find(|p| p.numerics != pennydrop_train::NUMERICS) {
-        let run_id = record.unfinished()?.into_iter().next().or_else(|| record.results().into_keys().next()).unwrap_or_else(|| p.label.clone());
+        let run_id = record.unfinished()?.into_iter().next().or_else(|| record.ids().into_iter().next()).unwrap_or_else(|| p.label.clone());
         return Err(Error::OtherNumerics { run_id, theirs: p.numerics.to_string(), ours: pennydrop_train::NUMERICS.to_string() });
     }
     let signals = Signals::listen()?;
@@ -224,7 +228,7 @@ fn dry_run(a: &RunArgs, job: &Job, folder: &Path, first: pennydrop_train::Run, s
     let known = if folder.join("campaign.toml").is_file() { Some(Record::read(folder)?) } else { None };
     let unfinished = known.as_ref().map(Record::unfinished).transpose()?.unwrap_or_default();
     let state = |id: &str| match &known {
-        Some(r) if r.result(id).is_some() => "in the record",
+        Some(r) if r.known(id).is_some() => "in the record",
         _ if unfinished.iter().any(|u| u == id) => "begun",
         _ => "new",
     };

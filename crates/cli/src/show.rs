@@ -24,7 +24,7 @@ fn all(folders: &[PathBuf], as_json: bool) -> Result<u8, Error> {
     for folder in folders {
         let record = Record::read(folder)?;
         let place = folder.display().to_string();
-        for r in record.results().values() {
+        for r in record.results()?.values() {
             values.push(json::run(r, Some(folder)));
             rows.push(vec![
                 r.run_id.clone(),
@@ -58,7 +58,7 @@ fn all(folders: &[PathBuf], as_json: bool) -> Result<u8, Error> {
 
 fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
     let folder = found.record.folder();
-    let Some(r) = found.record.result(&found.run_id) else {
+    let Some(r) = found.record.result(&found.run_id)? else {
         let saved = found.record.saved(&found.run_id)?;
         let step = saved.map(|s| s.snapshot.step);
         if as_json {
@@ -106,7 +106,7 @@ fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
 fn result(prefix: &str, out: Option<&Path>) -> Result<(RunResult, PathBuf), Error> {
     let found = locate::find(prefix, out)?;
     let folder = found.record.folder().to_path_buf();
-    match found.record.result(&found.run_id) {
+    match found.record.result(&found.run_id)? {
         Some(r) => Ok((r, folder)),
         None => Err(Error::usage(format!("run {} is unfinished", found.run_id), format!("pennydrop resume {}", folder.display()))),
     }
@@ -178,7 +178,7 @@ pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
     for what in &a.what {
         let (folder, chosen) = if Path::new(what).join("campaign.toml").is_file() {
             let record = Record::read(Path::new(what))?;
-            (PathBuf::from(what), record.results().into_values().collect::<Vec<_>>())
+            (PathBuf::from(what), record.results()?.into_values().collect::<Vec<_>>())
         } else {
             let (r, folder) = result(what, a.out.as_deref())?;
             (folder, vec![r])

@@ -5,7 +5,7 @@
 use crate::Error;
 use crate::job::Job;
 use crate::record::Record;
-use crate::runner::restore_error;
+use crate::trainer::restore_error;
 use crate::signals::Signals;
 use pennydrop_graph::cpu::Parallel;
 use pennydrop_train::{Array, Host, Interrupt, Run, Stop, Which};
@@ -26,7 +26,7 @@ impl Host for Listening<'_> {
 /// A step beyond what the run has taken and may take; a saved state that is damaged; a signal.
 pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads: &dyn Parallel, signals: &Signals) -> Result<Vec<Array>, Error> {
     let planned = &job.runs[i];
-    let taken = record.result(&planned.run_id).map(|r| r.steps);
+    let taken = record.known(&planned.run_id).map(|k| k.steps);
     let saved = record.saved(&planned.run_id)?;
     let furthest = taken.into_iter().chain(saved.as_ref().map(|s| s.snapshot.step)).max().unwrap_or(0);
     if step > furthest {
@@ -36,7 +36,7 @@ pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads
         ));
     }
     // Nothing but the budget may end the replay.
-    let mut setup = job.setup(i, None)?;
+    let mut setup = job.setup(&job.runs[i], None)?;
     if !pennydrop_train::budget_matters(&setup.optim) {
         setup.train = pennydrop_registry::Args::check(
             "train",

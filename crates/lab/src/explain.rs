@@ -91,7 +91,7 @@ fn operations(setup: &Setup, on: &Rewrites) -> Result<(f64, f64), Error> {
 /// # Errors
 /// A spec that no run can be made of.
 pub fn explain(job: &Job, threads: usize, each: bool) -> Result<Cost, Error> {
-    let setup = job.setup(0, None)?;
+    let setup = job.setup(&job.runs[0], None)?;
     let on = setup.rewrites.clone();
     let (operations_plain, bytes_plain) = operations(&setup, &Rewrites::none())?;
     let (operations_now, bytes) = operations(&setup, &on)?;

@@ -3,8 +3,10 @@
 use crate::Error;
 use crate::inputs::Inputs;
 use crate::spec::Resolved;
+use crate::spec::resolve::run_id;
 use crate::spec::seeds::common;
-use pennydrop_registry::SpecError;
+use crate::spec::sweep::{Key, key_name};
+use pennydrop_registry::{SpecError, Value};
 use pennydrop_tasks::{Seeds, Task};
 use pennydrop_train::{Run, Setup};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub struct Job {
     pub inputs: Inputs,
     /// Its runs.
     pub runs: Vec<Planned>,
+    /// Keys that vary in the campaign of which it is a setting.
+    pub keys: Vec<Key>,
 }
 
 /// What a first look at a job's first run shows.
@@ -55,21 +59,41 @@ impl Job {
     /// A file that cannot be used.
     pub fn new(spec: Resolved) -> Result<Job, Error> {
         let inputs = Inputs::read(&spec)?;
+        Ok(Job::with(spec, inputs, Vec::new()))
+    }
+
+    /// The same with files that were read before; `keys` vary in the campaign of which it is a setting.
+    pub fn with(spec: Resolved, inputs: Inputs, keys: Vec<Key>) -> Job {
+        let trajectory = spec.trajectory(&inputs);
         let runs = spec
             .seeds
             .iter()
             .enumerate()
-            .map(|(index, seeds)| Planned { index, run_id: spec.run_id(&inputs, seeds), seeds: *seeds, seed: common(seeds) })
+            .map(|(index, seeds)| Planned { index, run_id: run_id(&trajectory, seeds), seeds: *seeds, seed: common(seeds) })
             .collect();
-        Ok(Job { spec, inputs, runs })
+        Job { spec, inputs, runs, keys }
     }
 
-    /// What decides run `i`; `task` is shared where the last run had the same split.
+    /// The values of the keys that vary.
+    pub fn varied(&self) -> Vec<(String, Value)> {
+        self.keys.iter().filter_map(|key| Some((key_name(key), self.spec.value(key)?))).collect()
+    }
+
+    /// What decides its data but for the seed of the split, as text.
+    pub fn data(&self) -> String {
+        let mut data = self.inputs.table.as_ref().map_or(String::new(), |t| t.1.clone()) + self.spec.task.name();
+        for (key, value) in self.spec.task.iter() {
+            data += &format!(" {key}={value}");
+        }
+        data
+    }
+
+    /// What decides a run; `task` is shared where another run had the same data.
     ///
     /// # Errors
     /// What the task forbids.
-    pub fn setup(&self, i: usize, task: Option<Arc<Task>>) -> Result<Setup, SpecError> {
-        let seeds = self.runs[i].seeds;
+    pub fn setup(&self, run: &Planned, task: Option<Arc<Task>>) -> Result<Setup, SpecError> {
+        let seeds = run.seeds;
         let task = match task {
             Some(task) => task,
             None => Arc::new(self.inputs.task(&self.spec, &seeds)?),
@@ -91,7 +115,7 @@ impl Job {
     /// # Errors
     /// Arguments that do not fit each other, the task, or the file of first weights.
     pub fn probe(&self) -> Result<(Run, Size), Error> {
-        let setup = self.setup(0, None)?;
+        let setup = self.setup(&self.runs[0], None)?;
         let task = Arc::clone(&setup.task);
         let batch = setup.rows();
         let run = Run::new(setup)?;

@@ -12,12 +12,14 @@
 //!
 //! The lab owns the clock, the threads and the signals; everything below computes.
 
+pub mod campaign;
 mod error;
 pub mod eval;
 pub mod explain;
 pub mod inputs;
 pub mod job;
 pub mod json;
+pub mod known;
 pub mod locate;
 pub mod machine;
 mod npz;
@@ -29,6 +31,8 @@ pub mod runner;
 pub mod signals;
 pub mod spec;
 pub mod threads;
+mod trainer;
+pub mod view;
 pub mod words;
 
 pub use error::Error;

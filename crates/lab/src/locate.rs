@@ -1,8 +1,10 @@
 //! Finding a run again: by the beginning of its id, in the campaign folders that are at hand.
 
 use crate::Error;
+use crate::campaign::{Design, Until};
 use crate::job::Job;
 use crate::record::{Plan, Record};
+use crate::spec::sweep::Sweep;
 use crate::spec::{Base, file, resolve};
 use pennydrop_registry::nearest;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,7 @@ pub fn find(prefix: &str, out: Option<&Path>) -> Result<Found, Error> {
     let mut all: Vec<String> = Vec::new();
     for folder in &folders {
         let record = Record::read(folder)?;
-        let mut ids: Vec<String> = record.results().into_keys().collect();
+        let mut ids: Vec<String> = record.ids();
         ids.extend(record.unfinished()?);
         matches.extend(ids.iter().filter(|id| !prefix.is_empty() && id.starts_with(prefix)).map(|id| (folder.clone(), id.clone())));
         all.extend(ids);
@@ -67,16 +69,55 @@ pub fn find(prefix: &str, out: Option<&Path>) -> Result<Found, Error> {
 }
 
 impl Plan {
+    fn wrong(&self, error: pennydrop_registry::SpecError) -> Error {
+        Error::SpecFile { path: self.path.clone(), error }
+    }
+
+    /// The hash in its file's name.
+    pub fn hash(&self) -> String {
+        let stem = self.path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        stem.trim_start_matches("plan-").to_string()
+    }
+
+    /// Whether it asks for many settings.
+    pub fn is_sweep(&self) -> bool {
+        self.text.starts_with("[sweep]")
+    }
+
+    /// Whether seeds are added by a rule.
+    pub fn until(&self) -> bool {
+        self.is_sweep() && file::parse_campaign(&self.text).is_ok_and(|(_, s)| s.is_some_and(|s| s.until.is_some()))
+    }
+
     /// The job that was asked.
     ///
     /// # Errors
     /// It cannot be read by this version; a file that it names is gone.
     pub fn job(&self) -> Result<Job, Error> {
-        let wrong = |error| Error::SpecFile { path: self.path.clone(), error };
-        let base = Base { label: self.label.clone(), entries: file::parse(&self.text).map_err(wrong)? };
-        let mut spec = resolve(&base, &[]).map_err(wrong)?;
-        spec.without_rewrites(&self.without).map_err(wrong)?;
+        let base = Base { label: self.label.clone(), entries: file::parse(&self.text).map_err(|e| self.wrong(e))? };
+        let mut spec = resolve(&base, &[]).map_err(|e| self.wrong(e))?;
+        spec.without_rewrites(&self.without).map_err(|e| self.wrong(e))?;
         Job::new(spec)
+    }
+
+    /// The campaign that was asked.
+    ///
+    /// # Errors
+    /// As [`Plan::job`]; this version names its runs otherwise, so it would train other runs than were asked for.
+    pub fn design(&self) -> Result<Design, Error> {
+        let (entries, table) = file::parse_campaign(&self.text).map_err(|e| self.wrong(e))?;
+        let table = table.unwrap_or_default();
+        let sweep = Sweep::parse(&table.words).map_err(|e| self.wrong(e))?;
+        let until = table.until.as_deref().map(|u| Until::parse(u, table.round.unwrap_or(8), table.most)).transpose().map_err(|e| self.wrong(e))?;
+        let design = Design::new(Base { label: self.label.clone(), entries }, sweep, self.without.clone(), until)?;
+        let asked = self.head["ids"].as_str().unwrap_or_default();
+        if design.ids_hash() != asked {
+            return Err(Error::Damaged {
+                path: self.path.clone(),
+                why: "its runs have other names now than when it was written: this version, or a file that it names, makes other runs of it".into(),
+            });
+        }
+        Ok(design)
     }
 }
 
@@ -89,6 +130,13 @@ impl Record {
         for plan in self.plans()? {
             if plan.numerics != pennydrop_train::NUMERICS {
                 continue;
+            }
+            if plan.is_sweep() {
+                let design = plan.design()?;
+                match design.find(run_id) {
+                    Some((setting, nth)) => return Ok((design.job(setting)?, nth)),
+                    None => continue,
+                }
             }
             let job = plan.job()?;
             if let Some(i) = job.runs.iter().position(|r| r.run_id == run_id) {

@@ -1,10 +1,14 @@
 //! The campaign folder of a job: what is known of its runs, and where their states are kept.
 //!
-//! The folder's frozen text is the job's trajectory ([`Resolved::trajectory`](crate::spec::Resolved::trajectory)), so more seeds and larger budgets of one
-//! set-up join one campaign. What was asked, with seeds and limits, is a file `plan-<hash>.toml` a question: `resume` asks them again.
+//! The frozen text of a `run` is the job's trajectory ([`Resolved::trajectory`](crate::spec::Resolved::trajectory)), so more seeds and larger budgets of one
+//! set-up join one campaign; that of a `sweep` is its name only, so that any settings may join. What was asked, with seeds and limits, is a file
+//! `plan-<hash>.toml` a question: `resume` asks them again.
+//!
+//! Of each run only the little that decides whether it must be trained is kept in memory ([`Known`]); whole results are read when asked for.
 
 use crate::Error;
 use crate::job::Job;
+use crate::known::{KNOWN, Known, number, table};
 use crate::machine::{ENGINE, Machine};
 use crate::result::{RunResult, from_table, to_table};
 use crate::spec::resolve::short_hash;
@@ -17,8 +21,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const SNAPSHOT: &str = "snapshot";
 const WALL: &str = "lab.wall_s";
 const WALL_STEP: &str = "lab.wall_step";
-/// Rows are published in batches: a part costs two flushes of the disk.
-const BATCH: usize = 256;
+/// The line by which the frozen text of a sweep is known.
+pub const SWEEP: &str = "kind = \"sweep\"";
 
 /// An open campaign.
 pub struct Record {
@@ -28,9 +32,10 @@ pub struct Record {
 }
 
 struct State {
-    done: BTreeMap<String, RunResult>,
-    rows: Vec<RunResult>,
-    curves: Option<Table>,
+    /// By the number that a run's id is.
+    done: BTreeMap<u64, Known>,
+    /// Results that were read whole, once one was asked for.
+    whole: Option<BTreeMap<String, RunResult>>,
     /// Final states on disk, oldest first, with their sizes.
     finals: VecDeque<(String, u64)>,
     bytes: u64,
@@ -73,18 +78,26 @@ impl Record {
     /// # Errors
     /// Another set-up lies there; another numerics version made it; it cannot be written; it is damaged.
     pub fn open(folder: &Path, job: &Job) -> Result<Record, Error> {
-        let campaign = match Campaign::create(folder, &frozen(job), &producer(), IfOther::Refuse) {
+        let first = job.runs.first().map(|r| r.run_id.clone()).unwrap_or_default();
+        let record = Record::create(folder, &frozen(job), &first, (job.spec.record.float("ckpt_mb") * 1e6) as u64)?;
+        record.write_plan(job)?;
+        Ok(record)
+    }
+
+    /// Opens the folder that has this frozen text, making it if there is none. `run_id` is for messages.
+    ///
+    /// # Errors
+    /// As [`Record::open`].
+    pub fn create(folder: &Path, text: &str, run_id: &str, budget_bytes: u64) -> Result<Record, Error> {
+        let campaign = match Campaign::create(folder, text, &producer(), IfOther::Refuse) {
             Ok(c) => c,
             Err(e @ pennydrop_store::Error::OtherCampaign { .. }) => {
-                let theirs = Campaign::open(folder, &producer())?;
-                check_numerics(&theirs, &job.runs.first().map(|r| r.run_id.clone()).unwrap_or_default())?;
+                check_numerics(&Campaign::open(folder, &producer())?, run_id)?;
                 return Err(e.into());
             }
             Err(e) => return Err(e.into()),
         };
-        let record = Record::reading(campaign, (job.spec.record.float("ckpt_mb") * 1e6) as u64)?;
-        record.write_plan(job)?;
-        Ok(record)
+        Record::reading(campaign, budget_bytes)
     }
 
     /// Opens a folder that is there, to read it.
@@ -96,19 +109,19 @@ impl Record {
     }
 
     fn reading(campaign: Campaign, budget_bytes: u64) -> Result<Record, Error> {
-        let done: BTreeMap<String, RunResult> = from_table(&campaign.read("runs")?).into_iter().map(|r| (r.run_id.clone(), r)).collect();
+        let done = table(&campaign.scan("runs", &KNOWN)?);
         let mut finals = Vec::new();
         let mut bytes = 0;
         for id in campaign.ckpts()? {
             let about = std::fs::metadata(campaign.ckpt_path(&id)?);
             let size = about.as_ref().map_or(0, |m| m.len());
             bytes += size;
-            if done.contains_key(&id) {
+            if number(&id).is_some_and(|n| done.contains_key(&n)) {
                 finals.push((about.and_then(|m| m.modified()).ok(), id, size));
             }
         }
         finals.sort();
-        let state = State { done, rows: Vec::new(), curves: None, finals: finals.into_iter().map(|(_, id, size)| (id, size)).collect(), bytes, dropped: 0 };
+        let state = State { done, whole: None, finals: finals.into_iter().map(|(_, id, size)| (id, size)).collect(), bytes, dropped: 0 };
         Ok(Record { campaign, budget_bytes, state: Mutex::new(state) })
     }
 
@@ -126,14 +139,70 @@ impl Record {
         numerics_of(self.campaign.text())
     }
 
-    /// Results, by run id.
-    pub fn results(&self) -> BTreeMap<String, RunResult> {
-        self.state().done.clone()
+    /// The campaign itself.
+    pub fn campaign(&self) -> &Campaign {
+        &self.campaign
+    }
+
+    /// Whether it holds a sweep.
+    pub fn is_sweep(&self) -> bool {
+        self.campaign.text().lines().any(|l| l == SWEEP)
+    }
+
+    /// Results, by run id: all of them, whole.
+    ///
+    /// # Errors
+    /// A part is damaged.
+    pub fn results(&self) -> Result<BTreeMap<String, RunResult>, Error> {
+        Ok(from_table(&self.campaign.read("runs")?).into_iter().map(|r| (r.run_id.clone(), r)).collect())
     }
 
     /// The result of a run.
-    pub fn result(&self, run_id: &str) -> Option<RunResult> {
-        self.state().done.get(run_id).cloned()
+    ///
+    /// # Errors
+    /// A part is damaged.
+    pub fn result(&self, run_id: &str) -> Result<Option<RunResult>, Error> {
+        let mut state = self.state();
+        if state.whole.is_none() {
+            state.whole = Some(self.results()?);
+        }
+        Ok(state.whole.as_ref().and_then(|w| w.get(run_id).cloned()))
+    }
+
+    /// What is known of a run.
+    pub fn known(&self, run_id: &str) -> Option<Known> {
+        number(run_id).and_then(|n| self.known_by(n))
+    }
+
+    /// The same by the number that its id is.
+    pub fn known_by(&self, number: u64) -> Option<Known> {
+        self.state().done.get(&number).copied()
+    }
+
+    /// Ids of the runs that have a result, in order.
+    pub fn ids(&self) -> Vec<String> {
+        self.state().done.keys().map(|n| crate::known::id_of(*n)).collect()
+    }
+
+    /// Number of runs that are known.
+    pub fn known_runs(&self) -> usize {
+        self.state().done.len()
+    }
+
+    /// Takes in what other writers have published since.
+    ///
+    /// # Errors
+    /// A part is damaged.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let found = table(&self.campaign.scan("runs", &KNOWN)?);
+        let mut state = self.state();
+        for (id, theirs) in found {
+            let ours = state.done.entry(id).or_insert(theirs);
+            if ours.steps < theirs.steps {
+                *ours = theirs;
+            }
+        }
+        Ok(())
     }
 
     /// Ids of the runs that have a state but no result.
@@ -142,7 +211,7 @@ impl Record {
     /// The folder cannot be listed.
     pub fn unfinished(&self) -> Result<Vec<String>, Error> {
         let state = self.state();
-        Ok(self.campaign.ckpts()?.into_iter().filter(|id| !state.done.contains_key(id)).collect())
+        Ok(self.campaign.ckpts()?.into_iter().filter(|id| !number(id).is_some_and(|n| state.done.contains_key(&n))).collect())
     }
 
     /// All evaluations, of all runs.
@@ -166,15 +235,23 @@ impl Record {
         let head = format!("# pennydrop-plan {{\"numerics\":{NUMERICS},\"label\":{}}}\n", serde_json::Value::from(job.spec.label.as_str()));
         let off = job.spec.rewrites_off();
         let off = if off.is_empty() { String::new() } else { format!("# without {}\n", off.join(" ")) };
-        let text = format!("{head}{off}{spec}");
-        let path = self.folder().join(format!("plan-{}.toml", short_hash(&text, 16)));
-        if path.exists() {
-            return Ok(());
-        }
-        publish(&path, text.as_bytes())
+        self.write_question(&format!("{head}{off}{spec}")).map(|_| ())
     }
 
-    /// What was asked of this campaign: label, rewrites that are off, spec text, and file; sorted by file.
+    /// Writes what is asked as `plan-<hash>.toml`, once; gives the hash.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_question(&self, text: &str) -> Result<String, Error> {
+        let hash = short_hash(text, 16);
+        let path = self.folder().join(format!("plan-{hash}.toml"));
+        if !path.exists() {
+            publish(&path, text.as_bytes())?;
+        }
+        Ok(hash)
+    }
+
+    /// What was asked of this campaign; sorted by file.
     ///
     /// # Errors
     /// The folder cannot be listed; a plan is not as it was written.
@@ -202,6 +279,7 @@ impl Record {
             plans.push(Plan {
                 numerics: head["numerics"].as_u64().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| damaged("it does not say its numerics version"))?,
                 label: head["label"].as_str().unwrap_or("run").to_string(),
+                head: head.clone(),
                 without,
                 text: rest.to_string(),
                 path: path.clone(),
@@ -285,45 +363,43 @@ impl Record {
         Ok(())
     }
 
-    /// Takes the result of a run; [`Record::flush`] publishes it, and is called here once there are many.
+    /// Takes the result of a run, and its curves: from now on they survive the end of this process, and from the next second on a power cut.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn finish(&self, result: &RunResult, curves: &Curves, walls: &BTreeMap<u64, f64>) -> Result<(), Error> {
-        let full = {
-            let mut state = self.state();
-            let rows = curve_table(&result.run_id, curves, walls);
-            match &mut state.curves {
-                Some(t) => t.append(rows)?,
-                none => *none = Some(rows),
+        let rows = curve_table(&result.run_id, curves, walls);
+        self.campaign.log(&[("curves", &rows), ("runs", &to_table(std::slice::from_ref(result)))])?;
+        let mut state = self.state();
+        if let Some(id) = number(&result.run_id) {
+            if state.done.get(&id).is_none_or(|d| d.steps <= result.steps) {
+                state.done.insert(id, Known::of(result));
             }
-            state.rows.push(result.clone());
-            let longer = state.done.get(&result.run_id).is_none_or(|d| d.steps <= result.steps);
-            if longer {
-                state.done.insert(result.run_id.clone(), result.clone());
+        }
+        if let Some(whole) = &mut state.whole {
+            if whole.get(&result.run_id).is_none_or(|d| d.steps <= result.steps) {
+                whole.insert(result.run_id.clone(), result.clone());
             }
-            state.rows.len() >= BATCH
-        };
-        if full { self.flush() } else { Ok(()) }
+        }
+        Ok(())
     }
 
-    /// Publishes results that wait, then drops the oldest final states beyond the campaign's room for them.
+    /// Removes the state of a run that has a result.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn forget(&self, run_id: &str) -> Result<(), Error> {
+        self.campaign.remove_ckpt(run_id)?;
+        Ok(())
+    }
+
+    /// Publishes the results of this process as Parquet parts, then drops the oldest final states beyond the campaign's room for them.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn flush(&self) -> Result<(), Error> {
+        self.campaign.compact()?;
         let mut state = self.state();
-        // Curves first: a run with a row has its curves.
-        if let Some(curves) = state.curves.take() {
-            if let Err(e) = self.campaign.append("curves", &curves) {
-                state.curves = Some(curves);
-                return Err(e.into());
-            }
-        }
-        if !state.rows.is_empty() {
-            self.campaign.append("runs", &to_table(&state.rows))?;
-            state.rows.clear();
-        }
         state.bytes = self.campaign.ckpt_bytes()?;
         while state.bytes > self.budget_bytes && state.finals.len() > 1 {
             let Some((id, size)) = state.finals.pop_front() else { break };
@@ -379,6 +455,8 @@ pub struct Plan {
     pub numerics: u32,
     /// Preset or file.
     pub label: String,
+    /// The first line: numerics, label, and for a campaign its numbers of settings and runs and a hash of their ids.
+    pub head: serde_json::Value,
     /// Rewrites that are off.
     pub without: Vec<String>,
     /// The spec.

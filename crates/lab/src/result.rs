@@ -1,6 +1,8 @@
 //! What came of a run, as a row of the record.
 
-use pennydrop_store::Table;
+use crate::spec::Section;
+use pennydrop_registry::Value;
+use pennydrop_store::{ColumnData, Table};
 use pennydrop_tasks::Seeds;
 use pennydrop_train::{Outcome, Time};
 
@@ -85,6 +87,8 @@ pub struct RunResult {
     pub label: String,
     /// The processor.
     pub machine: String,
+    /// Keys that vary in its campaign, with their values.
+    pub varied: Vec<(String, Value)>,
 }
 
 impl RunResult {
@@ -173,6 +177,7 @@ pub fn to_table(rows: &[RunResult]) -> Table {
     for k in 0..first.spectrum.len() {
         t = t.f64(&format!("fourier_power.{}", k + 1), rows.iter().map(|r| r.spectrum.get(k).copied()));
     }
+    t = varied_columns(t, rows);
     t.f64("chance", rows.iter().map(|r| Some(r.chance)))
         .str("label", text(|r| &r.label))
         .str("spec", text(|r| &r.spec))
@@ -181,6 +186,38 @@ pub fn to_table(rows: &[RunResult]) -> Table {
         .str("machine", text(|r| &r.machine))
         .str("engine", rows.iter().map(|_| Some(crate::machine::ENGINE)))
         .i64("numerics", rows.iter().map(|_| Some(i64::from(pennydrop_train::NUMERICS))))
+}
+
+/// A column for each key that varies, of the key's own type; lists are text.
+fn varied_columns(mut table: Table, rows: &[RunResult]) -> Table {
+    let Some(first) = rows.first() else { return table };
+    for (key, value) in &first.varied {
+        let of = |r: &RunResult| r.varied.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+        table = match value {
+            Value::Int(_) => table.i64(key, rows.iter().map(|r| if let Some(Value::Int(i)) = of(r) { Some(i) } else { None })),
+            Value::Float(_) => table.f64(key, rows.iter().map(|r| if let Some(Value::Float(x)) = of(r) { Some(x) } else { None })),
+            Value::Bool(_) => table.bool(key, rows.iter().map(|r| if let Some(Value::Bool(b)) = of(r) { Some(b) } else { None })),
+            Value::Str(_) => table.str(key, rows.iter().map(|r| if let Some(Value::Str(s)) = of(r) { Some(s) } else { None })),
+            Value::List(_) => table.str(key, rows.iter().map(|r| of(r).map(|v| v.to_string()))),
+        };
+    }
+    table
+}
+
+/// Names of the columns that hold varied keys: `SECTION.KEY`.
+pub fn varied_names(table: &Table) -> Vec<String> {
+    let is = |name: &&str| name.split_once('.').is_some_and(|(section, _)| Section::parse(section).is_some());
+    table.columns.iter().map(|c| c.name.as_str()).filter(is).map(str::to_string).collect()
+}
+
+/// The value in a row of a column of varied keys.
+pub fn varied_at(table: &Table, name: &str, row: usize) -> Option<Value> {
+    match table.get(name)? {
+        ColumnData::I64(v) => v[row].map(Value::Int),
+        ColumnData::F64(v) => v[row].map(Value::Float),
+        ColumnData::Bool(v) => v[row].map(Value::Bool),
+        ColumnData::Str(v) => v[row].clone().map(Value::Str),
+    }
 }
 
 /// Every row of a table of runs. A column that is missing (an older record) is as a null.
@@ -198,6 +235,7 @@ pub fn from_table(table: &Table) -> Vec<RunResult> {
         .collect();
     let levels: Vec<f64> = names.iter().filter_map(|n| n.strip_prefix("delay_").and_then(|l| l.parse().ok())).collect();
     let last: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix("final_")).collect();
+    let varied = varied_names(table);
     let powers = names.iter().filter(|n| n.starts_with("fourier_power.")).count();
     (0..table.rows())
         .map(|row| {
@@ -238,6 +276,7 @@ pub fn from_table(table: &Table) -> Vec<RunResult> {
                 limits: text("limits"),
                 label: text("label"),
                 machine: text("machine"),
+                varied: varied.iter().filter_map(|n| Some((n.clone(), varied_at(table, n, row)?))).collect(),
             }
         })
         .collect()
@@ -277,6 +316,7 @@ mod tests {
             limits: "train.steps = 1000\n".into(),
             label: "x".into(),
             machine: "m".into(),
+            varied: vec![("optim.lr".into(), Value::Float(1e-3)), ("task.p".into(), Value::Int(11)), ("model.name".into(), Value::Str("mlp".into()))],
         };
         assert_eq!(from_table(&to_table(std::slice::from_ref(&r))), [r]);
     }

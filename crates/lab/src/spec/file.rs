@@ -16,6 +16,71 @@ pub const LARGEST: usize = 1 << 20;
 /// # Errors
 /// Text that is no TOML (with line and column), a table that is no section, a value that no key can have.
 pub fn parse(text: &str) -> Result<Entries, SpecError> {
+    match parse_campaign(text)? {
+        (entries, None) => Ok(entries),
+        (_, Some(_)) => Err(SpecError::new("sweep", "this file is a campaign of many settings, and here one spec is wanted", "`pennydrop sweep FILE.toml`")),
+    }
+}
+
+/// A table `[sweep]`: what a campaign says beside a spec.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SweepTable {
+    /// `base`: the preset that it begins with; the file's own sections lie over it.
+    pub base: Option<String>,
+    /// `words`, and keys that are lists, as words of the command line ([`crate::spec::sweep`]).
+    pub words: Vec<String>,
+    /// `seeds`: seeds 0 to `seeds` − 1; with `until`, of one round.
+    pub seeds: Option<usize>,
+    /// `until`: the rule by which seeds are added.
+    pub until: Option<String>,
+    /// `round`: seeds a round, where `words` say the seeds.
+    pub round: Option<usize>,
+    /// `most`: most seeds of a setting.
+    pub most: Option<usize>,
+}
+
+const SWEEP_KEYS: [&str; 6] = ["base", "words", "seeds", "until", "round", "most"];
+
+impl SweepTable {
+    fn read(table: toml::Table) -> Result<SweepTable, SpecError> {
+        let mut out = SweepTable::default();
+        for (key, value) in table {
+            let full = format!("sweep.{}", shown(&key));
+            let wrong = |allowed: &str| SpecError::new(&full, format!("`{value}` is no value for it"), allowed);
+            let count = || value.as_integer().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=100_000).contains(n)).ok_or_else(|| wrong("1 to 100000"));
+            match key.as_str() {
+                "base" => out.base = Some(value.as_str().ok_or_else(|| wrong("the name of a preset"))?.to_string()),
+                "until" => out.until = Some(value.as_str().ok_or_else(|| wrong("text such as \"ci=0.1\""))?.to_string()),
+                "seeds" => out.seeds = Some(count()?),
+                "round" => out.round = Some(count()?),
+                "most" => out.most = Some(count()?),
+                "words" => {
+                    let words = value.as_array().and_then(|a| a.iter().map(|w| w.as_str().map(str::to_string)).collect::<Option<Vec<_>>>());
+                    out.words.extend(words.ok_or_else(|| wrong("a list of words such as [\"optim.lr=1e-3,1e-2\"]"))?);
+                }
+                key if key.contains('.') => {
+                    let word = match &value {
+                        Toml::Array(v) => {
+                            let parts = v.iter().map(|v| convert(&full, v.clone()).map(|v| v.to_string())).collect::<Result<Vec<_>, _>>()?;
+                            parts.join(",")
+                        }
+                        Toml::String(s) => s.clone(),
+                        other => convert(&full, other.clone())?.to_string(),
+                    };
+                    out.words.push(format!("{key}={word}"));
+                }
+                other => return Err(SpecError::unknown(full, "key for [sweep]", &shown(other), SWEEP_KEYS)),
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Reads a spec, or a campaign: a spec with a table `[sweep]`.
+///
+/// # Errors
+/// As [`parse`]; a key of `[sweep]` that is none.
+pub fn parse_campaign(text: &str) -> Result<(Entries, Option<SweepTable>), SpecError> {
     if text.len() > LARGEST {
         return Err(SpecError::new("spec", format!("the file has {} bytes", text.len()), format!("at most {LARGEST} bytes")));
     }
@@ -27,7 +92,13 @@ pub fn parse(text: &str) -> Result<Entries, SpecError> {
         SpecError::new("spec", format!("this is not TOML{}: {}", place.unwrap_or_default(), shown(e.message())), "tables such as [task] with lines KEY = VALUE")
     })?;
     let mut entries = Vec::new();
+    let mut sweep = None;
     for (name, value) in table {
+        if name == "sweep" {
+            let Toml::Table(keys) = value else { return Err(SpecError::new("sweep", "this is a section, not a value", "a table [sweep]")) };
+            sweep = Some(SweepTable::read(keys)?);
+            continue;
+        }
         let Some(section) = Section::parse(&name) else {
             return Err(SpecError::unknown(shown(&name), "section", &shown(&name), Section::ALL.iter().map(|s| s.name())));
         };
@@ -43,7 +114,7 @@ pub fn parse(text: &str) -> Result<Entries, SpecError> {
             _ => return Err(SpecError::new(&name, "this is a section, not a value", format!("a table [{name}]"))),
         }
     }
-    Ok(entries)
+    Ok((entries, sweep))
 }
 
 fn given(section: Section, full: &str, value: Toml) -> Result<Given, SpecError> {

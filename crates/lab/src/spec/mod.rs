@@ -1,12 +1,13 @@
 //! What was asked: presets, spec files and words, checked into a [`Resolved`] spec.
 //!
-//! [`grammar`] reads words, [`file`](mod@file) reads TOML, [`seeds`] combines seeds, [`catalog`] knows every key there is, [`mod@resolve`] puts them together.
+//! [`grammar`] reads words, [`file`](mod@file) reads TOML, [`seeds`] combines seeds, [`sweep`] reads words with several values, [`catalog`] knows every key there is, [`mod@resolve`] puts them together.
 
 pub mod catalog;
 pub mod file;
 pub mod grammar;
 pub mod resolve;
 pub mod seeds;
+pub mod sweep;
 
 pub use resolve::{Base, Origin, Resolved, resolve};
 

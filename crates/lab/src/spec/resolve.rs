@@ -58,7 +58,7 @@ pub struct Resolved {
 }
 
 /// Keys of `train` that decide the weights; the others are limits, levels and the evaluation grid.
-const OF_TRAJECTORY: [&str; 3] = ["batch", "sampling", "precision"];
+pub(crate) const OF_TRAJECTORY: [&str; 3] = ["batch", "sampling", "precision"];
 
 /// Checks `base` with `overrides` on top of it.
 ///
@@ -322,18 +322,15 @@ impl Resolved {
         out
     }
 
-    /// The id of the run with these seeds: the first 16 hexadecimal digits of a BLAKE3 hash over the numerics version, [`Resolved::trajectory`] and the seeds.
+    /// The id of the run with these seeds ([`run_id`]).
     pub fn run_id(&self, inputs: &Inputs, seeds: &Seeds) -> String {
-        let text = format!(
-            "numerics {}\n{}[seed]\ninit = {}\nsplit = {}\nbatch = {}\nnoise = {}\n",
-            pennydrop_train::NUMERICS,
-            self.trajectory(inputs),
-            seeds.init,
-            seeds.split,
-            seeds.batch,
-            seeds.noise
-        );
-        short_hash(&text, 16)
+        run_id(&self.trajectory(inputs), seeds)
+    }
+
+    /// The value of a key, by its section and name; `None` for a key that its member does not have, and for seeds.
+    pub fn value(&self, (section, key): &(Section, String)) -> Option<Value> {
+        let args = self.sections().into_iter().find(|(s, _)| s == section)?.1;
+        if key == "name" && catalog::is_family(*section) { Some(Value::Str(args.name().into())) } else { args.get(key).cloned() }
     }
 
     /// A name for the campaign's folder: the label and a hash of [`Resolved::trajectory`] with the numerics version.
@@ -351,6 +348,20 @@ impl Resolved {
     pub fn seed(&self, i: usize) -> Option<u64> {
         common(&self.seeds[i])
     }
+}
+
+/// The id of the run of a trajectory ([`Resolved::trajectory`]) with these seeds: the first 16 hexadecimal digits of a BLAKE3 hash over the numerics
+/// version, the trajectory and the seeds.
+pub fn run_id(trajectory: &str, seeds: &Seeds) -> String {
+    let text = format!(
+        "numerics {}\n{trajectory}[seed]\ninit = {}\nsplit = {}\nbatch = {}\nnoise = {}\n",
+        pennydrop_train::NUMERICS,
+        seeds.init,
+        seeds.split,
+        seeds.batch,
+        seeds.noise
+    );
+    short_hash(&text, 16)
 }
 
 /// The first `digits` hexadecimal digits of a text's BLAKE3 hash.
