@@ -22,6 +22,7 @@ fn agrees_with_scipy_on_the_same_likelihood() {
     near(got.pi, want("pi"), 1e-8, "pi");
     near(got.mu, want("mu"), 1e-8, "mu");
     near(got.sigma, want("sigma"), 1e-8, "sigma");
+    near(got.median_of_events(), libm::exp(want("mu")), 1e-7, "median of events");
     near(got.log_likelihood, want("log_likelihood"), 1e-10, "log-likelihood");
     near(got.null_log_likelihood, want("null_log_likelihood"), 1e-10, "null");
     near(got.low, want("low"), 1e-7, "low");

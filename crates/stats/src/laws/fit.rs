@@ -22,18 +22,16 @@ pub enum Strata {
     One,
 }
 
-impl Strata {
-    /// Stratum index of each point.
-    fn of(self, points: &[LawPoint]) -> Vec<usize> {
-        let key = |p: &LawPoint| match self {
-            Strata::GroupAndStratum => (p.group, p.stratum),
-            Strata::Group => (p.group, 0),
-            Strata::One => (0, 0),
-        };
-        let mut order: BTreeMap<(usize, usize), usize> = points.iter().map(|p| (key(p), 0)).collect();
-        order.values_mut().enumerate().for_each(|(index, slot)| *slot = index);
-        points.iter().map(|p| order[&key(p)]).collect()
-    }
+/// Stratum index of each point.
+pub(crate) fn strata_of(strata: Strata, points: &[LawPoint]) -> Vec<usize> {
+    let key = |p: &LawPoint| match strata {
+        Strata::GroupAndStratum => (p.group, p.stratum),
+        Strata::Group => (p.group, 0),
+        Strata::One => (0, 0),
+    };
+    let mut order: BTreeMap<(usize, usize), usize> = points.iter().map(|p| (key(p), 0)).collect();
+    order.values_mut().enumerate().for_each(|(index, slot)| *slot = index);
+    points.iter().map(|p| order[&key(p)]).collect()
 }
 
 /// Where the intervals of a fit come from.
@@ -171,7 +169,7 @@ pub fn fit_with(law: Law, points: &[LawPoint], intervals: Intervals) -> Result<L
     let sigma = libm::exp(peak.at[s]);
     let (ends, undefined) = match intervals {
         Intervals::Wald { level } => (wald(&likelihood, &peak, law, level)?, 0),
-        Intervals::Bootstrap { bootstrap, strata } => resample(&likelihood, &peak, law, points, bootstrap, &strata.of(points))?,
+        Intervals::Bootstrap { bootstrap, strata } => resample(&likelihood, &peak, law, points, bootstrap, &strata_of(strata, points))?,
     };
     let names = law.parameter_names().iter().copied().chain(["sigma"]);
     let mut parameters: Vec<Parameter> =

@@ -82,6 +82,7 @@ fn censored_fits_agree_with_lifelines_and_scipy() {
         near(got.sigma.estimate, want["sigma"].as_f64().unwrap(), 1e-8, law.name());
         near(got.log_likelihood, want["log_likelihood"].as_f64().unwrap(), 1e-10, law.name());
         assert_eq!((got.n, got.events, got.undefined), (60, 48, 0));
+        near(got.bic - got.aic, (got.parameters.len() + 1) as f64 * (libm::log(60.0) - 2.0), 1e-10, "BIC");
         near(got.aic, 2.0 * (got.parameters.len() + 1) as f64 - 2.0 * got.log_likelihood, 1e-12, "AIC");
     }
     // lifelines' own standard errors and estimates: its optimiser stops some 4e-6 away in ln sigma, hence the polished values above.
@@ -219,6 +220,59 @@ fn bootstrap_intervals_are_reproducible_and_near_the_normal_ones() {
     }
     let other = Intervals::Bootstrap { bootstrap: Bootstrap { resamples: 1_000, level: 0.95, seed: 1 }, strata: Strata::GroupAndStratum };
     assert_ne!(fit_with(Law::Power, &points, other).unwrap(), fit(Law::Power, &points).unwrap());
+}
+
+#[test]
+fn resamples_keep_the_number_of_runs_that_the_strata_fix() {
+    let points = fixture_points();
+    let count = |strata: Strata| {
+        let mut sizes = std::collections::BTreeMap::new();
+        fit::strata_of(strata, &points).into_iter().for_each(|s| *sizes.entry(s).or_insert(0) += 1);
+        (sizes.len(), sizes[&0])
+    };
+    assert_eq!((count(Strata::GroupAndStratum), count(Strata::Group), count(Strata::One)), ((12, 5), (6, 10), (1, 60)));
+    // Settings whose own runs agree to the step leave nothing to draw within them, though the settings differ.
+    let twins: Vec<LawPoint> = points.iter().map(|p| LawPoint { observation: Observation::event(1_000.0 / p.x + (p.group % 2) as f64), ..*p }).collect();
+    let drawn = |strata: Strata| fit_with(Law::Power, &twins, Intervals::Bootstrap { bootstrap: Bootstrap { resamples: 50, level: 0.9, seed: 0 }, strata });
+    let (within, across) = (drawn(Strata::Group).unwrap().parameters[1], drawn(Strata::One).unwrap().parameters[1]);
+    assert!((within.high - within.low).abs() < 1e-9 && across.high - across.low > 1e-6, "{within:?} {across:?}");
+}
+
+#[test]
+fn a_predicted_range_holds_its_share_of_the_runs() {
+    let fit = fit_with(Law::Offset, &fixture_points(), WALD).unwrap();
+    let (low, high) = fit.predict_range(0.95, 1.0, Some(1e-3), None).unwrap();
+    let median = fit.predict(1.0, Some(1e-3), None).unwrap();
+    near(libm::log(high / median), 1.959_963_984_540_054 * fit.sigma.estimate, 1e-12, "upper");
+    near(low * high, median * median, 1e-12, "symmetric on logarithms");
+    near(median, fit.parameter("T0").unwrap().estimate + 1e3 * fit.parameter("c").unwrap().estimate, 1e-12, "median");
+}
+
+#[test]
+fn no_other_start_finds_a_higher_maximum() {
+    // Laws that are linear in T have a likelihood that need not be concave. Small, badly scattered data; forty starts a data set.
+    let mut random = Random(17);
+    for repetition in 0..60 {
+        let points: Vec<LawPoint> = (0..12)
+            .map(|i| {
+                let x = [0.1, 1.0, 3.0, 20.0][i % 4];
+                let time = libm::exp(1.2 * random.normal()) * (0.2 + x);
+                let budget = [4.0, 1e9][repetition % 2];
+                LawPoint { contraction: Some(1.0 / x), ..point(x, time.min(budget), time <= budget, i % 4) }
+            })
+            .collect();
+        let all: Vec<usize> = (0..12).collect();
+        for law in [Law::Logarithmic, Law::Offset, Law::Power] {
+            let likelihood = likelihood::Likelihood::new(law, &points, &all, None).unwrap();
+            let best = likelihood.maximum(None).unwrap().local.value;
+            for _ in 0..40 {
+                let start = [3.0 * random.normal(), 3.0 * random.normal(), random.normal()];
+                if let Ok(other) = likelihood.maximum(Some(start)) {
+                    assert!(other.local.value <= best + 1e-7, "{law}, data {repetition}: {} above {best}", other.local.value);
+                }
+            }
+        }
+    }
 }
 
 #[test]
