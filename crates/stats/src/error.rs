@@ -43,6 +43,16 @@ pub enum Error {
         /// The reason.
         why: &'static str,
     },
+    /// A covariate of a regression cannot be used.
+    #[error("{what}: covariate {column} (from 0) {why}")]
+    Covariate {
+        /// The regression.
+        what: &'static str,
+        /// The covariate's position in each row, from 0.
+        column: usize,
+        /// What is wrong with it, as a predicate.
+        why: &'static str,
+    },
 }
 
 /// Checks a confidence level or probability strictly inside (0, 1).
