@@ -230,6 +230,9 @@ pub struct ShowArgs {
     /// The beginning of a run's id, or a campaign folder (default: all runs of runs/)
     #[arg(value_name = "RUN|DIR")]
     pub what: Option<String>,
+    /// Of a campaign of many settings: only those with these values
+    #[arg(value_name = "KEY=VALUE")]
+    pub filters: Vec<String>,
     /// The campaign folder to look in (default: those of runs/)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -256,8 +259,9 @@ pub struct DiffArgs {
 
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// Beginnings of run ids, or campaign folders
-    #[arg(value_name = "RUN|DIR", required = true)]
+    /// Beginnings of run ids, or campaign folders; or one folder and a view: phase x=KEY y=KEY, survival by=KEY, law x=KEY [y=t_grok|t_mem|delay], band;
+    /// with KEY=VALUE only those settings
+    #[arg(value_name = "RUN|DIR [VIEW]", required = true)]
     pub what: Vec<String>,
     /// The campaign folder to look in (default: those of runs/)
     #[arg(long, value_name = "DIR")]
@@ -265,6 +269,12 @@ pub struct PlotArgs {
     /// Name of the pictures; .svg and .png are added (default: figure-ID in the campaign folder)
     #[arg(short, long, value_name = "NAME")]
     pub output: Option<PathBuf>,
+    /// Throw runs together that differ in keys that the picture does not show
+    #[arg(long)]
+    pub pool: bool,
+    /// The numbers as JSON on stdout, where the picture has some
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

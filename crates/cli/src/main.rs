@@ -9,6 +9,7 @@ mod eval;
 mod explain;
 mod list;
 mod output;
+mod plot;
 mod progress;
 mod run;
 mod screen;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Command::List(a) => list::list(&a),
         Command::Show(a) => show::show(&a),
         Command::Diff(a) => show::diff(&a),
-        Command::Plot(a) => show::plot(&a),
+        Command::Plot(a) => plot::plot(&a),
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
         Command::Config(a) => config::config(&a),

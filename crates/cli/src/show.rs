@@ -1,7 +1,10 @@
-//! `show`, `diff` and `plot`: reading the record.
+//! `show` and `diff`: reading the record.
 
-use crate::args::{DiffArgs, PlotArgs, ShowArgs};
+use crate::args::{DiffArgs, ShowArgs};
 use crate::output;
+use pennydrop_lab::view::select::{Filter, select};
+use pennydrop_lab::view::summary::{table, to_json};
+use pennydrop_lab::view::{Rows, summary};
 use pennydrop_lab::words::count;
 use pennydrop_lab::{Error, Record, RunResult, json, locate, picture, words};
 use serde_json::{Value, json};
@@ -12,9 +15,33 @@ pub fn show(a: &ShowArgs) -> Result<u8, Error> {
     match (&a.what, folder) {
         (Some(what), None) if Path::new(what).is_dir() => Err(pennydrop_store::Error::NotACampaign { path: PathBuf::from(what) }.into()),
         (Some(what), None) => one(&locate::find(what, a.out.as_deref())?, a.json),
-        (_, Some(folder)) => all(&[PathBuf::from(folder)], a.json),
+        (_, Some(folder)) => {
+            let record = Record::read(Path::new(folder))?;
+            if record.is_sweep() { campaign(&record, a) } else { all(&[PathBuf::from(folder)], a.json) }
+        }
         (None, None) => all(&locate::campaigns(a.out.as_deref())?, a.json),
     }
+}
+
+/// The table of a campaign.
+fn campaign(record: &Record, a: &ShowArgs) -> Result<u8, Error> {
+    let filters = a.filters.iter().map(|f| Filter::parse(f)).collect::<Result<Vec<_>, _>>()?;
+    let rows = select(Rows::read(record, &[])?, &filters)?;
+    let lines = summary(&rows)?;
+    if a.json {
+        output::json(&json!({
+            "schema": "pennydrop.campaign/1",
+            "record": record.folder().display().to_string(),
+            "runs": rows.len(),
+            "fixed": rows.fixed,
+            "table": to_json(&rows, &lines),
+        }));
+    } else if rows.is_empty() {
+        output::talk("no runs yet: `pennydrop status DIR` says how far it is");
+    } else {
+        output::data(&output::table(&table(&rows, &lines)));
+    }
+    Ok(0)
 }
 
 fn all(folders: &[PathBuf], as_json: bool) -> Result<u8, Error> {
@@ -103,7 +130,8 @@ fn one(found: &locate::Found, as_json: bool) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn result(prefix: &str, out: Option<&Path>) -> Result<(RunResult, PathBuf), Error> {
+/// The result of the run whose id begins so.
+pub fn result(prefix: &str, out: Option<&Path>) -> Result<(RunResult, PathBuf), Error> {
     let found = locate::find(prefix, out)?;
     let folder = found.record.folder().to_path_buf();
     match found.record.result(&found.run_id)? {
@@ -168,43 +196,5 @@ pub fn diff(a: &DiffArgs) -> Result<u8, Error> {
         vec![k.clone(), short(a), short(b)]
     }));
     output::data(&output::table(&rows));
-    Ok(0)
-}
-
-pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
-    let mut runs: Vec<RunResult> = Vec::new();
-    let mut curves = pennydrop_store::Table::default();
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for what in &a.what {
-        let (folder, chosen) = if Path::new(what).join("campaign.toml").is_file() {
-            let record = Record::read(Path::new(what))?;
-            (PathBuf::from(what), record.results()?.into_values().collect::<Vec<_>>())
-        } else {
-            let (r, folder) = result(what, a.out.as_deref())?;
-            (folder, vec![r])
-        };
-        if !folders.contains(&folder) {
-            curves.append(Record::read(&folder)?.curves()?)?;
-            folders.push(folder);
-        }
-        runs.extend(chosen.into_iter().filter(|r| r.finished()));
-    }
-    runs.sort_by(|x, y| (x.seed, &x.run_id).cmp(&(y.seed, &y.run_id)));
-    runs.dedup_by(|x, y| x.run_id == y.run_id);
-    let Some(first) = runs.first() else {
-        return Err(Error::usage("there is no finished run to draw", "`pennydrop show` lists what there is"));
-    };
-    let figure = picture::draw(&runs.iter().collect::<Vec<_>>(), &curves, &output::typed())?;
-    let name = if runs.len() == 1 { format!("figure-{}", first.run_id) } else { format!("figure-{}-runs", runs.len()) };
-    let target = a.output.clone().unwrap_or_else(|| folders[0].join(name));
-    let stem = match target.extension().and_then(|e| e.to_str()) {
-        Some("svg" | "png") => target.with_extension(""),
-        _ => target,
-    };
-    let file = stem.file_name().map(|n| n.to_string_lossy().into_owned()).ok_or_else(|| Error::usage("-o names no file", "give a name, such as -o figure"))?;
-    let folder = stem.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    for path in picture::write(folder, &file, &figure)? {
-        output::data(&format!("{}\n", path.display()));
-    }
     Ok(0)
 }

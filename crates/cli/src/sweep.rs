@@ -7,6 +7,7 @@ use crate::{config, output};
 use pennydrop_lab::campaign::estimate::{Estimate, estimate};
 use pennydrop_lab::campaign::train::{Options, Trained, done, train};
 use pennydrop_lab::campaign::{Design, Until, design};
+use pennydrop_lab::record::Plan;
 use pennydrop_lab::spec::sweep::Sweep;
 use pennydrop_lab::view::{Rows, summary};
 use pennydrop_lab::words::{bytes, count, duration};
@@ -69,12 +70,36 @@ pub fn sweep(a: &SweepArgs) -> Result<u8, Error> {
 
 /// Freezes what is asked: the question, and the list of its runs.
 pub fn submit(record: &Record, design: &Design) -> Result<String, Error> {
+    for plan in record.plans()? {
+        if plan.asks().is_some_and(|(_, judged)| judged != design.judged) {
+            return Err(other_limits(record, design, &plan));
+        }
+    }
     let question = record.write_question(&design.question())?;
+    list_runs(record, design, &question)?;
+    Ok(question)
+}
+
+/// Writes the list of a question's runs beside it, unless it is there.
+fn list_runs(record: &Record, design: &Design, question: &str) -> Result<(), Error> {
     let list = record.folder().join(format!("plan-{question}.parquet"));
     if !list.exists() {
         pennydrop_store::write_table(&list, &design.table()?, &BTreeMap::new())?;
     }
-    Ok(question)
+    Ok(())
+}
+
+/// Of each run a record holds one result, so all that is asked of it must be judged alike.
+fn other_limits(record: &Record, design: &Design, plan: &Plan) -> Error {
+    let theirs = plan.design().map(|d| d.limits).unwrap_or_default();
+    let differs = |ours: &&str| ours.starts_with("train.") && !ours.starts_with("train.steps =") && !theirs.lines().any(|t| t == *ours);
+    let ours: Vec<&str> = design.limits.lines().filter(differs).collect();
+    let keys: Vec<&str> = ours.iter().filter_map(|l| l.split(" = ").next()).collect();
+    let there: Vec<&str> = theirs.lines().filter(|t| keys.iter().any(|k| t.strip_prefix(k).is_some_and(|r| r.starts_with(" =")))).collect();
+    Error::usage(
+        format!("{} holds runs that end or are judged otherwise: {} there, {} here", record.folder().display(), there.join(", "), ours.join(", ")),
+        "name another folder with --out, or leave these keys as they are there",
+    )
 }
 
 fn confirm(design: &Design) -> Result<(), Error> {
@@ -159,6 +184,8 @@ pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool
     let rows = Rows::read(record, &[])?;
     let ours: BTreeSet<u64> = design.ids().iter().copied().collect();
     let rows = rows.filter(|r| ours.contains(&rows.ids[r]));
+    let there: BTreeSet<u64> = rows.ids.iter().copied().collect();
+    let lost = ours.iter().filter(|id| !there.contains(id) && record.known_by(**id).is_some()).count();
     let lines = summary(&rows)?;
     if as_json {
         output::json(&json!({
@@ -213,6 +240,12 @@ pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool
     if trained.failures > trained.failed.len() {
         output::talk(&format!("… and {} more failed", trained.failures - trained.failed.len()));
     }
+    if lost > 0 {
+        let folder = record.folder().display();
+        output::talk(&format!("error: {} results were written to {folder} and are not there any more: something removed its files meanwhile", count(lost as u64)));
+        output::talk(&format!("  try: pennydrop resume {folder}, which trains them again"));
+        return Ok(7);
+    }
     Ok(match (&trained.stopped, trained.failures) {
         (Some(_), _) => 75,
         (None, 0) => 0,
@@ -250,6 +283,10 @@ pub fn go_on(folder: &Path, threads: usize, quiet: bool, as_json: bool, shard: (
     let mut code = 0;
     let last = questions.len() - 1;
     for (i, (question, design)) in questions.iter().enumerate() {
+        if i > 0 {
+            record.refresh()?;
+        }
+        list_runs(&record, design, question)?;
         let trained = go(design, &record, question, &signals, threads, quiet, &options)?;
         code = finish(design, &record, &trained, as_json && i == last, quiet)?.max(code);
         if trained.stopped.is_some() {

@@ -75,6 +75,12 @@ impl Known {
         let far_enough = if self.end == End::Steps { self.steps == budget } else { self.steps <= budget };
         far_enough && self.judged == judged
     }
+
+    /// Whether it says all that a run of this budget would: it is the answer, or went on further. Training it once more would add nothing to the record,
+    /// which keeps the longest row of each run.
+    pub fn covers(&self, judged: u64, budget: u64) -> bool {
+        (self.end != End::Steps || self.steps >= budget) && self.judged == judged
+    }
 }
 
 /// A hash of the lines of limits that decide what a result says, without the budget and without what is only about files.

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::campaign::{Design, Until};
 use crate::job::Job;
+use crate::known::number;
 use crate::record::{Plan, Record};
 use crate::spec::sweep::Sweep;
 use crate::spec::{Base, file, resolve};
@@ -87,6 +88,11 @@ impl Plan {
     /// Whether seeds are added by a rule.
     pub fn until(&self) -> bool {
         self.is_sweep() && file::parse_campaign(&self.text).is_ok_and(|(_, s)| s.is_some_and(|s| s.until.is_some()))
+    }
+
+    /// Of a sweep: the budget in steps, and the hash of the limits that decide what a result says.
+    pub fn asks(&self) -> Option<(u64, u64)> {
+        Some((self.head["budget"].as_u64()?, number(self.head["judged"].as_str()?)?))
     }
 
     /// The job that was asked.

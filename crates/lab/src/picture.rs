@@ -125,7 +125,7 @@ pub fn draw(runs: &[&RunResult], evaluations: &Table, command: &str) -> Result<(
     chances.dedup();
     let options = Options { title: title(runs), command: command.into(), chance: (chances.len() == 1).then(|| chances[0]), ..Options::default() };
     let svg = curves_svg(&drawn, &panels, &options);
-    let image = png(&svg, 2.0)?;
+    let image = image(&svg)?;
     Ok((svg, image))
 }
 
@@ -146,6 +146,14 @@ fn seed_words(r: &RunResult) -> String {
         Some(s) => format!("seed {s}"),
         None => format!("seeds init {} split {} batch {} noise {}", r.seeds.init, r.seeds.split, r.seeds.batch, r.seeds.noise),
     }
+}
+
+/// A picture as PNG.
+///
+/// # Errors
+/// It cannot be made.
+pub fn image(svg: &str) -> Result<Vec<u8>, Error> {
+    Ok(png(svg, 2.0)?)
 }
 
 /// Writes `NAME.svg` and `NAME.png` beside each other; gives their paths.

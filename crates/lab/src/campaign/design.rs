@@ -51,6 +51,8 @@ pub struct Design {
     pub budget: u64,
     /// Hash of the limits that decide what a result says.
     pub judged: u64,
+    /// All limits, a line each.
+    pub limits: String,
     /// Distinct programs.
     pub packs: usize,
     /// Every run's number, setting by setting.
@@ -77,6 +79,7 @@ impl Design {
             seeds: Vec::new(),
             budget: 0,
             judged: 0,
+            limits: String::new(),
             packs: 0,
             ids: Vec::new(),
             inputs: Mutex::new(BTreeMap::new()),
@@ -94,7 +97,8 @@ impl Design {
             if i == 0 {
                 self.seeds = spec.seeds.clone();
                 self.budget = spec.train.size("steps") as u64;
-                self.judged = judged(&spec.limits());
+                self.limits = spec.limits();
+                self.judged = judged(&self.limits);
                 if self.seeds.len().checked_mul(self.settings.len()).is_none_or(|n| n > MOST) {
                     return Err(SpecError::new("sweep", "there are too many runs", format!("at most {MOST} settings × seeds")).into());
                 }
@@ -217,13 +221,14 @@ impl Design {
         self.settings.first().and_then(|_| self.spec(0).ok()).is_some_and(|s| weights_density(&s.record).is_ok_and(|d| d > 0))
     }
 
-    /// A name for the campaign's folder: the label and a hash of what decides its settings, but for seeds and limits, so that asking for more of the same
-    /// finds the same folder.
+    /// A name for the campaign's folder: the label and a hash of what decides its settings and how its runs are judged, but for seeds and the budget, so that
+    /// asking for more of the same finds the same folder.
     pub fn folder_name(&self) -> String {
-        let mut text = format!("numerics {NUMERICS}\n{}", entries_toml(&self.base.entries));
+        let more = |section: Section, key: &str| matches!(section, Section::Record | Section::Seed) || section == Section::Train && key == "steps";
+        let entries: Entries = self.base.entries.iter().filter(|(section, key, _)| !more(*section, key)).cloned().collect();
+        let mut text = format!("numerics {NUMERICS}\n{}", entries_toml(&entries));
         for (word, o) in self.sweep.fixed_words.iter().zip(&self.sweep.fixed) {
-            let limit = o.section == Section::Record || o.section == Section::Seed || o.section == Section::Train && !crate::spec::resolve::OF_TRAJECTORY.contains(&o.key.as_str());
-            if !limit {
+            if !more(o.section, &o.key) {
                 text += &format!("{word}\n");
             }
         }
@@ -246,6 +251,8 @@ impl Design {
             "settings": self.settings.len(),
             "runs": self.runs(),
             "ids": self.ids_hash(),
+            "budget": self.budget,
+            "judged": id_of(self.judged),
         });
         let without = if self.without.is_empty() { String::new() } else { format!("# without {}\n", self.without.join(" ")) };
         let words: Vec<String> = self.sweep.fixed_words.iter().cloned().chain(self.sweep.words()).map(|w| Value::Str(w).to_string()).collect();

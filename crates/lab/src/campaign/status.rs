@@ -102,7 +102,7 @@ pub fn status(record: &Record) -> Result<Status, Error> {
         };
         let mut settings: BTreeMap<usize, (String, usize, usize)> = BTreeMap::new();
         for (id, setting, words) in runs {
-            let Some(known) = record.known_by(id) else { continue };
+            let Some(known) = record.known_by(id).filter(|k| plan.asks().is_none_or(|(budget, judged)| k.covers(judged, budget))) else { continue };
             let censored = usize::from(censored(&known));
             q.done += 1;
             *q.ends.entry(known.end.name()).or_default() += 1;
@@ -129,7 +129,8 @@ fn plan_runs(record: &Record, hash: &str, plan: &crate::record::Plan) -> Result<
         let table = read_table(&path, &ReadOptions::default())?;
         let keys = crate::result::varied_names(&table);
         if let (Some(ids), Some(settings)) = (table.get_str("run_id"), table.get_i64("setting")) {
-            let words = |row: usize| keys.iter().filter_map(|k| Some(format!("{k}={}", crate::result::varied_at(&table, k, row)?))).collect::<Vec<_>>().join(" ");
+            let columns: Vec<_> = keys.iter().filter_map(|k| Some((k, table.get_str(k)?))).collect();
+            let words = |row: usize| columns.iter().filter_map(|(k, v)| Some(format!("{k}={}", v[row].as_deref()?))).collect::<Vec<_>>().join(" ");
             let row = |row: usize| Some((number(ids[row].as_deref()?)?, usize::try_from(settings[row]?).ok()?, words(row)));
             return Ok((0..table.rows()).filter_map(row).collect());
         }

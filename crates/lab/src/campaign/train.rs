@@ -27,6 +27,15 @@ const BEAT: Duration = Duration::from_secs(2);
 /// Failures that are kept with their reasons; more are counted.
 const FAILURES: usize = 20;
 
+const NARROW: &str = "narrow";
+const CENSORED: &str = "censored";
+const MOST: &str = "most";
+const MORE: &str = "more";
+/// What the table `decisions` says.
+const DECISIONS: [&str; 4] = [NARROW, CENSORED, MOST, MORE];
+/// A run of the round failed: no decision.
+const FAILED: &str = "failed";
+
 /// How a campaign is trained.
 pub struct Options {
     /// The part of the work that is ours: `(i, n)` is every n-th run beginning with the i-th.
@@ -67,7 +76,7 @@ pub struct Trained {
     pub failures: usize,
     /// A signal or the time stopped it.
     pub stopped: Option<Interrupt>,
-    /// The last decision of each setting, with a rule.
+    /// The last decision of each setting, with a rule: of this worker's settings, whoever took it.
     pub decided: Vec<Decided>,
 }
 
@@ -209,6 +218,8 @@ impl Work<'_> {
         // Decisions need whole rounds, so a setting belongs to one worker.
         let mut open: Vec<usize> = (0..self.design.settings.len()).filter(|s| self.ours(*s)).collect();
         let mut decided: BTreeMap<usize, Decided> = BTreeMap::new();
+        // A decision that was taken holds, whatever the record has learnt since (a larger budget, for instance).
+        let taken = self.taken()?;
         for round in 1..=rule.looks {
             let from = (round - 1) * until.round;
             let wanted = open.iter().flat_map(|s| (from..from + until.round).map(move |k| (*s, k))).collect();
@@ -219,12 +230,22 @@ impl Work<'_> {
             let mut rows = Vec::new();
             let mut still = Vec::new();
             for setting in open {
-                let row = self.decide(setting, round, round * until.round)?;
-                decided.insert(setting, Decided { setting, round, decision: row.decision });
-                if row.decision == "more" {
+                let decision = match taken.get(&(setting, round)) {
+                    Some(decision) => *decision,
+                    None => {
+                        let row = self.decide(setting, round, round * until.round)?;
+                        let decision = row.decision;
+                        // A run that failed may come through another time: only what follows from a complete round is a decision.
+                        if decision != FAILED {
+                            rows.push(row);
+                        }
+                        decision
+                    }
+                };
+                decided.insert(setting, Decided { setting, round, decision });
+                if decision == MORE {
                     still.push(setting);
                 }
-                rows.push(row);
             }
             self.record.campaign().log(&[("decisions", &self.decisions(&rows))])?;
             open = still;
@@ -244,7 +265,7 @@ impl Work<'_> {
     /// What is known of a run, if it answers what is asked.
     fn known(&self, setting: usize, nth: usize) -> Option<Known> {
         let id = self.design.id(setting, nth);
-        let known = self.record.known_by(id).filter(|k| k.answers(self.design.judged, self.design.budget))?;
+        let known = self.record.known_by(id).filter(|k| k.covers(self.design.judged, self.design.budget))?;
         (!self.keeps_weights || self.record.has_weights(&id_of(id))).then_some(known)
     }
 
@@ -298,22 +319,35 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The decisions of this question that are on record, by setting and round.
+    fn taken(&self) -> Result<BTreeMap<(usize, usize), &'static str>, Error> {
+        let scan = self.record.campaign().scan("decisions", &["question", "cell", "round", "decision"])?;
+        let whole = |name: &str, row: usize| scan.get_i64(name).and_then(|v| v[row]).and_then(|x| usize::try_from(x).ok());
+        let text = |name: &str, row: usize| scan.get_text(name).and_then(|t| t.get(row));
+        let of = |row: usize| {
+            let decision = text("decision", row)?;
+            let decision = DECISIONS.into_iter().find(|d| *d == decision)?;
+            (text("question", row) == Some(self.question)).then_some(((whole("cell", row)?, whole("round", row)?), decision))
+        };
+        Ok((0..scan.rows()).filter_map(of).collect())
+    }
+
     /// The decision about a setting whose first `n` seeds are complete.
     fn decide(&self, setting: usize, round: usize, n: usize) -> Result<Row, Error> {
         let seen: Vec<Option<Observation>> = (0..n).map(|k| self.known(setting, k).map(|known| observation(&known, self.design.budget))).collect();
         let row = |decision, low, high, estimate| Row { setting, round, n, decision, low, high, estimate };
         if seen.iter().any(Option::is_none) {
             // A run that failed leaves the round incomplete for good.
-            return Ok(row("failed", None, None, None));
+            return Ok(row(FAILED, None, None, None));
         }
-        let Some(until) = &self.design.until else { return Ok(row("most", None, None, None)) };
+        let Some(until) = &self.design.until else { return Ok(row(MOST, None, None, None)) };
         let seen: Vec<Observation> = seen.into_iter().flatten().collect();
         let look = until.rule().decide(&seen)?;
         let name = match look.decision {
-            Decision::Narrow => "narrow",
-            Decision::Censored => "censored",
-            Decision::Most => "most",
-            Decision::More { .. } => "more",
+            Decision::Narrow => NARROW,
+            Decision::Censored => CENSORED,
+            Decision::Most => MOST,
+            Decision::More { .. } => MORE,
         };
         let median = look.median;
         Ok(row(name, median.and_then(|m| m.low), median.and_then(|m| m.high), median.and_then(|m| m.estimate)))
@@ -346,8 +380,8 @@ struct Row {
     estimate: Option<f64>,
 }
 
-/// Numbers of the runs of `design` that are known and answer what is asked.
+/// Numbers of the runs of `design` that are known and say all that is asked.
 pub fn done(design: &Design, record: &Record) -> BTreeSet<u64> {
-    let answers = |id: &u64| record.known_by(*id).is_some_and(|k| k.answers(design.judged, design.budget));
-    design.ids().iter().copied().filter(answers).collect()
+    let covers = |id: &u64| record.known_by(*id).is_some_and(|k| k.covers(design.judged, design.budget));
+    design.ids().iter().copied().filter(covers).collect()
 }

@@ -54,11 +54,12 @@ impl Until {
 }
 
 /// `t_grok` of a run, censored where it was not seen: one that diverged will not generalise within the budget, so it counts as one that has not by then.
+/// Of a run that went beyond the budget only what lies within it is looked at.
 pub fn observation(k: &Known, budget: u64) -> Observation {
     match (k.t_grok, k.end) {
-        (Some(t), _) => Observation::event(t.max(1) as f64),
-        (None, End::Diverged) => Observation::censored(budget.max(1) as f64),
-        (None, _) => Observation::censored(k.steps.max(1) as f64),
+        (Some(t), _) if t <= budget => Observation::event(t.max(1) as f64),
+        (None, End::Diverged) | (Some(_), _) => Observation::censored(budget.max(1) as f64),
+        (None, _) => Observation::censored(k.steps.min(budget).max(1) as f64),
     }
 }
 

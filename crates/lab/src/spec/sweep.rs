@@ -97,9 +97,9 @@ impl Sweep {
                     return Err(SpecError::new("sample", "this is said twice", "one sample(N)"));
                 }
             } else if let Some(inside) = call(word, "zip") {
-                sweep.axes.push(zip(word, inside?)?);
+                sweep.axes.push(distinct(zip(word, inside?)?)?);
             } else if let Some(axis) = axis(word)? {
-                sweep.axes.push(axis);
+                sweep.axes.push(distinct(axis)?);
             } else {
                 sweep.fixed.push(parse_override(word)?);
                 sweep.fixed_words.push(word.to_string());
@@ -308,12 +308,23 @@ fn axis(word: &str) -> Result<Option<Axis>, SpecError> {
             Points::Listed(values)
         }
     };
-    if let Points::Listed(v) = &points {
-        if let Some(twice) = (1..v.len()).find(|i| v[..*i].contains(&v[*i])) {
-            return Err(SpecError::new(key, format!("{} is there twice, and would be one setting counted as two", v[twice][0]), "distinct values"));
+    Ok(Some(Axis { keys: vec![(section, name)], points, word: word.to_string() }))
+}
+
+/// An axis without a point twice: it would be one setting counted as two. (Of keys that move together, one alone may repeat a value.)
+fn distinct(axis: Axis) -> Result<Axis, SpecError> {
+    if let Points::Listed(v) = &axis.points {
+        // Numbers are compared by their text, which sorts.
+        let mut seen = BTreeSet::new();
+        for point in v {
+            let text = point.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
+            if !seen.insert(text.clone()) {
+                let keys = axis.keys.iter().map(key_name).collect::<Vec<_>>().join(" ");
+                return Err(SpecError::new(keys, format!("{text} is there twice, and would be one setting counted as two"), "distinct values"));
+            }
         }
     }
-    Ok(Some(Axis { keys: vec![(section, name)], points, word: word.to_string() }))
+    Ok(axis)
 }
 
 /// An axis over a key that no member has would be found only when a cell is resolved; say so at once, with the word.

@@ -121,7 +121,7 @@ impl Axis {
 /// A number without noise from arithmetic.
 pub fn short(x: f64) -> String {
     let rounded: f64 = format!("{x:.5e}").parse().unwrap_or(x);
-    pennydrop_registry::Value::Float(rounded).to_string()
+    if rounded.fract() == 0.0 && rounded.abs() < 1e6 { format!("{rounded}") } else { pennydrop_registry::Value::Float(rounded).to_string() }
 }
 
 /// Splits a run of Greek letters: `ηλ` is `η`, `λ`.

@@ -4,11 +4,19 @@
 //! |---|---|
 //! | the rows that views are made of; which keys vary | [`rows`] |
 //! | a key, a product or a quotient of keys | [`axis`] |
+//! | only some of the runs | [`select`] |
 //! | n, censored, median [interval], quantiles: the table that belongs in a paper | [`summary`] |
+//! | the phase diagram of Liu et al. | [`phase`] |
+//! | survival curves by a key, with their tests | [`survival`] |
+//! | a law with its nulls | [`law`] |
 
 pub mod axis;
+pub mod law;
+pub mod phase;
 pub mod rows;
+pub mod select;
 pub mod summary;
+pub mod survival;
 
 pub use axis::Axis;
 pub use rows::Rows;

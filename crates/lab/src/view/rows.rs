@@ -153,6 +153,31 @@ impl Rows {
         }
     }
 
+    /// The same without the settings that no run has; keys that no longer vary become fixed.
+    pub fn narrowed(&self) -> Rows {
+        let mut used = vec![false; self.settings.len()];
+        self.setting.iter().for_each(|s| used[*s as usize] = true);
+        let settings: Vec<&Values> = self.settings.iter().zip(&used).filter(|p| *p.1).map(|p| p.0).collect();
+        let varies: Vec<bool> = (0..self.keys.len()).map(|k| settings.iter().any(|s| s[k] != settings[0][k])).collect();
+        let mut new = self.filter(|_| true);
+        let mut place = vec![0u32; self.settings.len()];
+        let mut next = 0;
+        for (s, used) in used.iter().enumerate().filter(|p| *p.1) {
+            place[s] = next;
+            next += u32::from(*used);
+        }
+        new.setting = self.setting.iter().map(|s| place[*s as usize]).collect();
+        let kept = |v: &Values| v.iter().zip(&varies).filter(|p| *p.1).map(|p| p.0.clone()).collect::<Values>();
+        for (k, key) in self.keys.iter().enumerate().filter(|(k, _)| !varies[*k]) {
+            if let Some(v) = settings.first().map(|s| s[k].clone()).filter(|v| v != "–") {
+                new.fixed.insert(key.clone(), v);
+            }
+        }
+        new.keys = self.keys.iter().zip(&varies).filter(|p| *p.1).map(|p| p.0.clone()).collect();
+        new.settings = settings.into_iter().map(kept).collect();
+        new
+    }
+
     /// `t_grok` of a run as an observation: censored at its last step where it was not seen.
     pub fn grok(&self, row: usize) -> Observation {
         observation(self.t_grok[row], self.steps[row])
