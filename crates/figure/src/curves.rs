@@ -2,15 +2,13 @@
 
 use crate::band::{censored_median, clean, summarise};
 use crate::format::{count, ratio, short};
+use crate::page::{self, Document, FooterRow, LEFT, RIGHT};
 use crate::panel::{Curve, Entry, GREY, INK, LABEL, Panel, ROW, Style, TEST, TICK, TRAIN, legend_row, legend_rows};
 use crate::scale::{StepAxis, YAxis, drawable};
-use crate::svg::{Anchor, MONO, Rich, SANS, Span, Svg, em, escape, plain, px, rich_width, spread, symbol, width, wrap};
+use crate::svg::{Anchor, Rich, Span, Svg, em, escape, plain, px, rich_width, spread, symbol, width, wrap};
 use crate::{Options, Points, Role, RunCurves, Survival};
 use std::fmt::Write;
 
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = 18.0;
-const TITLE: f64 = 14.0;
 /// Runs drawn singly behind their median at most: beyond this they are a smear, and the file is large.
 const FAINT: usize = 20;
 /// Height of the strip that names the phases.
@@ -50,12 +48,12 @@ struct Mark {
 /// Without `survival`, the marked median of a time counts runs without it as later than their end, and is left out where that leaves it open.
 /// Every input gives well-formed SVG: non-finite values are gaps, sizes are forced into range.
 pub fn curves_svg(runs: &[RunCurves], survival: &[Survival], options: &Options) -> String {
-    let width_px = if options.width.is_finite() { options.width.clamp(320.0, 10_000.0) } else { 640.0 };
+    let width_px = page::width(options.width);
     let unit = if options.panel_height.is_finite() { options.panel_height.clamp(60.0, 10_000.0) } else { 150.0 };
     let axis = axis(runs, survival, width_px);
     let specs = specs(runs, survival, options, unit);
     let (marks, phases) = marks(runs, survival);
-    let prefix = prefix(runs, options);
+    let prefix = page::prefix([&options.title, &options.command].into_iter().chain(runs.iter().map(|r| &r.run_id)));
     let mut body = Svg::default();
     let mut clips = String::new();
 
@@ -132,7 +130,7 @@ pub fn curves_svg(runs: &[RunCurves], survival: &[Survival], options: &Options) 
 
 /// Pixel (in the figure of these inputs) at which a step is drawn; `None` if the axis has no place for it.
 pub fn step_x(runs: &[RunCurves], survival: &[Survival], options: &Options, step: f64) -> Option<f64> {
-    let width_px = if options.width.is_finite() { options.width.clamp(320.0, 10_000.0) } else { 640.0 };
+    let width_px = page::width(options.width);
     axis(runs, survival, width_px).px(step)
 }
 
@@ -249,11 +247,7 @@ fn reached(s: &Survival) -> Rich {
 
 /// The title and the line under it; returns the y at which the panels begin.
 fn heading(svg: &mut Svg, runs: &[RunCurves], survival: &[Survival], options: &Options, width_px: f64) -> f64 {
-    let mut y = 10.0;
-    for line in wrap(&options.title, (width_px - LEFT - RIGHT) / TITLE, 2, em) {
-        y += 18.0;
-        svg.text(LEFT, y - 4.0, TITLE, Anchor::Start, &format!(r#"fill="{INK}""#), &plain(line));
-    }
+    let mut y = page::title(svg, &options.title, 10.0, width_px);
     let (t_mem, t_grok) = (symbol("t_mem"), symbol("t_grok"));
     let join = |parts: [Rich; 3]| parts.concat();
     let text = match runs {
@@ -424,64 +418,21 @@ fn survival_curves(svg: &mut Svg, panel: &Panel, survival: &[Survival], clip: &s
 }
 
 /// Run ids, command and notes; returns the y under them.
-fn footer(svg: &mut Svg, runs: &[RunCurves], specs: &[Spec], options: &Options, mut y: f64, width_px: f64) -> f64 {
-    let size = 8.5;
-    // Room in ems; a character of the monospaced font is 0.602 em wide.
-    let room = (width_px - LEFT - RIGHT - 48.0) / size;
-    let mono = |_: char| 0.602;
-    svg.line(LEFT, y, width_px - RIGHT, y, r##"stroke="#CCCCCC" stroke-width="0.6""##);
-    y += 2.0;
-    let mut row = |svg: &mut Svg, name: &str, lines: Vec<String>, mono: bool| {
-        for (i, line) in lines.into_iter().enumerate() {
-            y += 11.5;
-            if i == 0 {
-                svg.text(LEFT, y, size, Anchor::Start, &format!(r#"fill="{GREY}""#), &plain(name));
-            }
-            let family = if mono { format!(r#" font-family="{MONO}""#) } else { String::new() };
-            svg.text(LEFT + 48.0, y, size, Anchor::Start, &format!(r#"fill="{GREY}"{family}"#), &plain(line));
-        }
-    };
-    let mut ids = String::new();
-    let mut shown = 0;
-    for r in runs {
-        let next = format!("{}{}", if shown == 0 { "" } else { " " }, if r.run_id.is_empty() { "–" } else { &r.run_id });
-        if shown > 0 && ids.chars().count() + next.chars().count() > 2 * (room / 0.602) as usize - 24 {
-            break;
-        }
-        ids.push_str(&next);
-        shown += 1;
-    }
-    if shown < runs.len() {
-        let _ = write!(ids, " and {} more (in the file's metadata)", runs.len() - shown);
-    }
-    row(svg, if runs.len() == 1 { "run" } else { "runs" }, wrap(&ids, room, 3, mono), true);
-    row(svg, "made by", wrap(&options.command, room, 3, mono), true);
+fn footer(svg: &mut Svg, runs: &[RunCurves], specs: &[Spec], options: &Options, y: f64, width_px: f64) -> f64 {
+    let room = page::footer_room(width_px);
+    let ids: Vec<&str> = runs.iter().map(|r| r.run_id.as_str()).collect();
+    let mut rows = vec![
+        FooterRow::mono(if runs.len() == 1 { "run" } else { "runs" }, &page::ids(&ids, runs.len(), room), room),
+        FooterRow::mono("made by", &options.command, room),
+    ];
     if specs.iter().flat_map(|s| &s.curves).any(|c| c.held) {
-        row(svg, "note", wrap("in medians and bands, a run that ended before another holds its last value", room, 2, em), false);
+        rows.push(FooterRow::words("note", "in medians and bands, a run that ended before another holds its last value", room));
     }
-    y
+    page::footer(svg, &rows, y, width_px)
 }
 
-/// What the figure's element ids begin with, so that several figures can stand in one page: a hash (FNV-1a) of title, command and run ids.
-fn prefix(runs: &[RunCurves], options: &Options) -> String {
-    let words = [&options.title, &options.command].into_iter().chain(runs.iter().map(|r| &r.run_id));
-    let hash = words.flat_map(|w| w.bytes().chain([0])).fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    format!("pd{hash:08x}")
-}
-
-/// The document around the body: sizes, title, description and metadata for readers and programs.
+/// The document around the body, with what it shows in words and as metadata.
 fn document(prefix: &str, body: &str, clips: &str, runs: &[RunCurves], survival: &[Survival], options: &Options, w: f64, h: f64) -> String {
-    let (w, h) = (w.round(), h.round());
-    let mut out = String::with_capacity(body.len() + 2048);
-    let _ = writeln!(
-        out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}" viewBox="0 0 {} {}" font-family="{SANS}" font-weight="normal" role="img" aria-labelledby="{prefix}-title {prefix}-desc">"#,
-        px(w),
-        px(h),
-        px(w),
-        px(h)
-    );
-    let _ = writeln!(out, r#"<title id="{prefix}-title">{}</title>"#, escape(if options.title.is_empty() { "Training curves" } else { &options.title }));
     let mut desc = String::from("Training curves on a logarithmic step axis.");
     for r in runs {
         let t = |t: Option<f64>| t.map_or("none".into(), count);
@@ -490,17 +441,11 @@ fn document(prefix: &str, body: &str, clips: &str, runs: &[RunCurves], survival:
     for s in survival {
         let _ = write!(desc, " {}: {} runs, {} censored, median {}.", s.name, s.n, s.censored.len(), s.median.map_or("not reached".into(), count));
     }
-    let _ = write!(desc, " Made by: {}", options.command);
-    let _ = writeln!(out, r#"<desc id="{prefix}-desc">{}</desc>"#, escape(&desc));
-    let _ = write!(out, r#"<metadata><figure xmlns="urn:pennydrop:figure:1"><command>{}</command>"#, escape(&options.command));
+    let mut metadata = String::new();
     for r in runs {
         let t = |name: &str, t: Option<f64>| t.map_or(String::new(), |t| format!(r#" {name}="{t}""#));
-        let _ = write!(out, r#"<run id="{}" seed="{}" steps="{}"{}{}/>"#, escape(&r.run_id), r.seed, r.steps, t("t_mem", r.t_mem), t("t_grok", r.t_grok));
+        let _ = write!(metadata, r#"<run id="{}" seed="{}" steps="{}"{}{}/>"#, escape(&r.run_id), r.seed, r.steps, t("t_mem", r.t_mem), t("t_grok", r.t_grok));
     }
-    out.push_str("</figure></metadata>\n");
-    let _ = writeln!(out, "<defs>{clips}</defs>");
-    let _ = writeln!(out, r##"<rect width="{}" height="{}" fill="#FFFFFF"/>"##, px(w), px(h));
-    out.push_str(body);
-    out.push_str("</svg>\n");
-    out
+    let title = if options.title.is_empty() { "Training curves" } else { &options.title };
+    page::document(&Document { prefix, title, desc: &desc, command: &options.command, metadata: &metadata, defs: clips, body, size: (w, h) })
 }

@@ -59,6 +59,27 @@ pub(crate) fn ratio(v: f64) -> String {
     if v >= 10.0 { count(v.round()) } else { trim(format!("{v:.1}")) }
 }
 
+/// A count in five characters or so, for a cell of a grid: 850, 6.1k, 12k, 1.25M.
+pub(crate) fn compact(v: f64) -> String {
+    // From 999.5 on, three digits read 1000.
+    let units = [(999.5e9, 1e12, "T"), (999.5e6, 1e9, "G"), (999.5e3, 1e6, "M"), (999.5, 1e3, "k")];
+    match units.iter().find(|u| v.abs() >= u.0) {
+        Some((_, unit, letter)) if v.abs() < 999.5e12 => format!("{}{letter}", short(v / unit)),
+        _ => short(v),
+    }
+}
+
+/// A value cut to two significant digits, for intervals in small cells.
+pub(crate) fn two_digits(v: f64) -> f64 {
+    if v == 0.0 || !v.is_finite() {
+        return v;
+    }
+    let e = libm::log10(v.abs()).floor() as i32 - 1;
+    let unit = 10f64.powi(e.abs());
+    // Dividing by a whole power of ten rounds once; multiplying by its inverse would twice.
+    if e >= 0 { (v / unit).round() * unit } else { (v * unit).round() / unit }
+}
+
 fn exponent(s: &str) -> String {
     match s.split_once('e') {
         Some((m, e)) => format!("{}e{e}", trim(m.to_string())),
@@ -92,6 +113,11 @@ mod tests {
             [1.0 / 97.0, 0.5, 1.2e-5, f64::INFINITY, 250.0, 1e7].map(short).each_ref().map(String::as_str)
         );
         assert_eq!(["30", "1.5", "1,000"], [30.0, 1.5, 1000.0].map(ratio).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "7.5", "850", "999", "1k", "6.12k", "12k", "1M", "1.25M", "2.5G", "∞", "1e20"],
+            [0.0, 7.5, 850.0, 999.0, 999.9, 6123.0, 12_000.0, 999_999.0, 1_250_000.0, 2.5e9, f64::INFINITY, 1e20].map(compact).each_ref().map(String::as_str)
+        );
+        assert_eq!([6123.0, 0.0123, 12_345.0, -95.0, 99.9].map(two_digits), [6100.0, 0.012, 12_000.0, -95.0, 100.0]);
         assert_eq!(["1", "10k", "1M", "1e9"], [0, 4, 6, 9].map(step_decade).each_ref().map(String::as_str));
     }
 }

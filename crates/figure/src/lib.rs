@@ -3,11 +3,16 @@
 //! | function | from | to |
 //! |---|---|---|
 //! | [`curves_svg`] | one run, or several seeds with their survival curves | an SVG figure for a paper |
+//! | [`phase_svg`] | a grid of cells over two hyper-parameters | a phase diagram: shares of the four states, and median times |
+//! | [`survival_svg`] | Kaplan–Meier curves of up to eight groups | curves, runs at risk, medians; for a tournament, restricted means |
+//! | [`law_svg`] | times against a quantity, and fitted laws | points, fits, residuals, held-out errors |
 //! | [`png`] | an SVG figure | PNG bytes, with embedded fonts |
 //! | [`text::Chart::lines`] | one run, finished or under way | lines for a terminal |
+//! | [`text::phase`] | a grid of cells | letters and medians for a terminal |
 //!
 //! House rules of every picture: the step axis is logarithmic, train and test differ by line style as well as by colour
-//! (Okabe and Ito's palette), the phases are shaded, `t_mem` and `t_grok` are marked, and a figure names its runs and the command that made it.
+//! (Okabe and Ito's palette for classes, viridis for amounts), the phases are shaded, `t_mem` and `t_grok` are marked, and a figure names its runs and the
+//! command that made it. A picture of a campaign names the campaign, its number of runs and the first of their ids ([`Source`]).
 //!
 //! **Where step 0 goes.** A logarithm has no place for it, and drawing it at 1 or 0.5 would be a wrong number on a labelled axis. So an axis whose data
 //! has a step 0 is *broken*: a short slot at the left, labelled `0`, then a break mark, then the logarithmic part from the first positive step on.
@@ -32,17 +37,26 @@
 //! ```
 
 mod band;
+mod colour;
 mod curves;
 mod format;
+mod law;
+mod page;
 mod panel;
+mod phase;
 mod png;
 mod scale;
+mod survival;
 mod svg;
 pub mod text;
 mod thin;
 
 pub use curves::{curves_svg, step_x};
+pub use law::{LawFit, LawOptions, LawPicture, LawPoint, law_svg};
+pub use page::Source;
+pub use phase::{AxisValues, Phase, PhaseAxis, PhaseCell, PhaseOptions, STATES, phase_svg};
 pub use png::{PngError, png};
+pub use survival::{Estimate, Restricted, SurvivalGroup, SurvivalOptions, survival_svg};
 
 /// A curve: `(step, value)` pairs in order of step. Steps are ≥ 0 (points with a negative or non-finite step are skipped);
 /// a non-finite value interrupts the line, and the first one is marked by a cross at the panel's top edge.

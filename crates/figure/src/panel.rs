@@ -113,7 +113,8 @@ pub(crate) fn legend_row(svg: &mut Svg, row: &[Entry], right: f64, baseline: f64
     }
 }
 
-fn rich(label: &Label) -> Rich {
+/// A label as text.
+pub(crate) fn rich(label: &Label) -> Rich {
     match label {
         Label::Plain(s) => plain(s.clone()),
         Label::Power(e) => vec![Span::Plain("10".into()), Span::Sup(e.to_string().replace('-', "−"))],

@@ -23,9 +23,11 @@ pub(crate) struct StepAxis {
     pub zero: Option<f64>,
     /// Where the logarithmic part begins, in pixels.
     pub start: f64,
-    /// log10 of the steps at `start` and `x1`.
+    /// log10 of the steps at `start` and `x1`, or the values themselves if the axis is linear.
     pub lo: f64,
     pub hi: f64,
+    /// Whether the axis is linear: then it has a place for every number, and no break.
+    pub linear: bool,
 }
 
 impl StepAxis {
@@ -52,11 +54,29 @@ impl StepAxis {
         if hi - lo < 0.05 {
             (lo, hi) = (lo - 0.3, hi + 0.3);
         }
-        StepAxis { x0, x1, zero: zero.then_some(x0 + zero_at), start: if zero { x0 + slot } else { x0 }, lo, hi }
+        StepAxis { x0, x1, zero: zero.then_some(x0 + zero_at), start: if zero { x0 + slot } else { x0 }, lo, hi, linear: false }
+    }
+
+    /// A linear axis that holds all of `values` between `x0` and `x1`.
+    pub fn linear(values: impl IntoIterator<Item = f64>, x0: f64, x1: f64) -> StepAxis {
+        let (lo, hi) = match YAxis::fit(values, false) {
+            YAxis::Linear(lo, hi) | YAxis::Log(lo, hi) => (lo, hi),
+        };
+        StepAxis { x0, x1, zero: None, start: x0, lo, hi, linear: true }
+    }
+
+    /// The axis with air at both ends, as a share of its length, for points that stand at its first and last value.
+    pub fn with_air(mut self, share: f64) -> StepAxis {
+        let air = (self.hi - self.lo) * share;
+        (self.lo, self.hi) = (self.lo - air, self.hi + air);
+        self
     }
 
     /// Pixel of a step; `None` if the axis has no place for it.
     pub fn px(&self, step: f64) -> Option<f64> {
+        if self.linear {
+            return drawable(step).then(|| (self.x0 + (step - self.lo) / (self.hi - self.lo) * (self.x1 - self.x0)).clamp(self.x0, self.x1));
+        }
         if step == 0.0 {
             return self.zero;
         }
@@ -66,6 +86,11 @@ impl StepAxis {
 
     /// Labelled ticks and unlabelled ones, in pixels; labels are at least `apart` pixels from each other.
     pub fn ticks(&self, apart: f64) -> (Vec<(f64, Label)>, Vec<f64>) {
+        if self.linear {
+            let most = ((self.x1 - self.x0) / (apart + 14.0)).floor().clamp(1.0, 10.0);
+            let major = linear_ticks(self.lo, self.hi, most).into_iter().filter_map(|v| Some((self.px(v)?, Label::Plain(short(v)))));
+            return (major.collect(), Vec::new());
+        }
         let (major, minor) = log_ticks(self.lo, self.hi, self.x1 - self.start, apart);
         let at = |l: f64| self.start + (l - self.lo) / (self.hi - self.lo) * (self.x1 - self.start);
         let mut out: Vec<(f64, Label)> = self.zero.map(|z| (z, Label::Plain("0".into()))).into_iter().collect();
@@ -176,6 +201,9 @@ pub(crate) fn log_ticks(lo: f64, hi: f64, length: f64, apart: f64) -> (Vec<(f64,
                 kept.push((l, value(e, m)));
             }
         }
+        if kept.len() < 2 {
+            kept = narrow_ticks(lo, hi, per_decade, apart);
+        }
         if kept.len() > major.len() {
             major = kept;
         }
@@ -186,6 +214,21 @@ pub(crate) fn log_ticks(lo: f64, hi: f64, length: f64, apart: f64) -> (Vec<(f64,
         _ => (first..=last).map(f64::from).collect(),
     };
     (major, minor)
+}
+
+/// Ticks of a logarithmic axis that is too short for two of 1, 2, 5: round values, as on a linear one, as long as their labels differ.
+fn narrow_ticks(lo: f64, hi: f64, per_decade: f64, apart: f64) -> Vec<(f64, Label)> {
+    let (from, to) = (libm::pow(10.0, lo), libm::pow(10.0, hi));
+    let most = ((hi - lo) * per_decade / apart).floor().clamp(1.0, 6.0);
+    let mut kept: Vec<(f64, String)> = Vec::new();
+    // Below the normal numbers there are no round ones.
+    for v in linear_ticks(from, to, most).into_iter().filter(|v| *v >= 1.0 / HUGE) {
+        let (l, text) = (libm::log10(v), short(v));
+        if kept.last().is_none_or(|k| (l - k.0) * per_decade >= apart && k.1 != text) {
+            kept.push((l, text));
+        }
+    }
+    kept.into_iter().map(|(l, text)| (l, Label::Plain(text))).collect()
 }
 
 #[cfg(test)]
@@ -224,6 +267,22 @@ mod tests {
     fn a_short_axis_has_ticks_too() {
         let (major, _) = log_ticks(2.05, 2.9, 300.0, 30.0);
         assert_eq!(major.iter().map(|m| m.1.clone()).collect::<Vec<_>>(), ["200", "500"].map(|s| Label::Plain(s.into())));
+    }
+
+    #[test]
+    fn an_axis_of_less_than_a_factor_of_two_has_ticks() {
+        let (major, _) = log_ticks(libm::log10(2.2e12), libm::log10(3.9e12), 300.0, 44.0);
+        assert!(major.len() >= 2, "{major:?}");
+        assert!(major.windows(2).all(|w| w[0].1 != w[1].1), "{major:?}");
+    }
+
+    #[test]
+    fn a_linear_axis_has_a_place_for_every_number() {
+        let axis = StepAxis::linear([-1.0, 1.0], 100.0, 300.0);
+        assert_eq!(axis.px(0.0), Some(200.0));
+        assert!(axis.px(-1.0).unwrap() < axis.px(1.0).unwrap());
+        assert_eq!(axis.px(f64::NAN), None);
+        assert!(axis.ticks(34.0).0.iter().any(|t| t.0 == 200.0 && t.1 == Label::Plain("0".into())));
     }
 
     #[test]

@@ -31,6 +31,45 @@ pub(crate) fn symbol(name: &str) -> Rich {
     }
 }
 
+/// Words in which `t_mem`, `t_grok` and the like have subscripts, and numbers after `^` stand high.
+pub(crate) fn symbols(words: &str) -> Rich {
+    let mut out: Rich = Vec::new();
+    let mut text = String::new();
+    let mut rest = words;
+    while let Some(c) = rest.chars().next() {
+        let before = text.chars().next_back();
+        let tail = &rest[c.len_utf8()..];
+        // Only a name of its own: `weight_decay`, `t_1` and `t_max_steps` stay as they are, for they may be keys.
+        if c == 't' && tail.starts_with('_') && before.is_none_or(|b| !b.is_alphanumeric() && b != '_' && b != '.') {
+            let name = &tail[1..];
+            let end = name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len());
+            if end > 0 && !name[end..].starts_with(['_', '=']) {
+                text.push(c);
+                out.push(Span::Plain(std::mem::take(&mut text)));
+                out.push(Span::Sub(name[..end].into()));
+                rest = &name[end..];
+                continue;
+            }
+        }
+        if c == '^' && before.is_some() {
+            let sign = tail.chars().next().filter(|c| matches!(c, '-' | '−')).map_or(0, char::len_utf8);
+            let end = sign + tail[sign..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tail.len() - sign);
+            if end > sign {
+                out.push(Span::Plain(std::mem::take(&mut text)));
+                out.push(Span::Sup(tail[..end].replace('-', "−")));
+                rest = &tail[end..];
+                continue;
+            }
+        }
+        text.push(c);
+        rest = tail;
+    }
+    if !text.is_empty() || out.is_empty() {
+        out.push(Span::Plain(text));
+    }
+    out
+}
+
 /// Where a text stands relative to its x.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Anchor {
@@ -241,6 +280,24 @@ mod tests {
         assert_eq!(wrap("aaaaaaaaaaaaaaaaaaaa", 8.0, 3), ["aaaaaaaa", "aaaaaaaa", "aaaa"]);
         assert_eq!(wrap("ab", 0.1, 3), ["a", "b"]);
         assert!(wrap("", 8.0, 2).is_empty());
+    }
+
+    #[test]
+    fn names_of_times_have_subscripts_and_keys_have_not() {
+        let flat = |words: &str| {
+            let spans = symbols(words).into_iter().map(|s| match s {
+                Span::Plain(s) => s,
+                Span::Sub(s) => format!("[{s}]"),
+                Span::Sup(s) => format!("^{s}"),
+            });
+            spans.collect::<String>()
+        };
+        assert_eq!(flat("t_grok to t_mem, in steps"), "t[grok] to t[mem], in steps");
+        assert_eq!(flat("t_grok. 130 x^-0.83 + y^2"), "t[grok]. 130 x^−0.83 + y^2");
+        assert!(symbols("x^-0.83").contains(&Span::Sup("−0.83".into())));
+        for same in ["", "weight_decay x", "t_1", "t_", "by t_max_steps", "t_mult=3", "at optim.t_mult", "^2", "a^b", "x^", "x^-", "ηλ"] {
+            assert_eq!(flat(same), same);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Training curves in a terminal, as lines of text.
+//! Pictures in a terminal: training curves as lines of text, and phase diagrams as grids of letters.
 //!
 //! Curves are drawn with Unicode braille, two by four dots to a character, or with plain ASCII. The caller decides on size and colour (`NO_COLOR`, whether there
 //! is a terminal at all) and puts the lines on the screen; drawing a few hundred points takes about a tenth of a millisecond.
@@ -7,6 +7,10 @@ use crate::RunCurves;
 use crate::band::clean;
 use crate::format::{Label, count, short, step_decade};
 use crate::scale::{StepAxis, YAxis};
+
+mod phase;
+
+pub use phase::phase;
 
 /// Columns left of the axis.
 const GUTTER: usize = 6;

@@ -1,6 +1,8 @@
 //! Synthetic runs with the shapes that the figures are for; nothing here is a result.
 #![allow(dead_code)]
 
+pub mod campaign;
+
 use pennydrop_figure::*;
 
 /// Noise in -1..=1 from a counter, the same everywhere.
