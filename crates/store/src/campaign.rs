@@ -259,7 +259,7 @@ impl Campaign {
         self.part_if_there(part)?.ok_or_else(|| self.missing(&part.file))
     }
 
-    fn missing(&self, file: &str) -> Error {
+    pub(crate) fn missing(&self, file: &str) -> Error {
         Error::damaged(&self.folder.join(file), "a manifest lists it and it is not there", PART_ADVICE)
     }
 
@@ -293,20 +293,15 @@ impl Campaign {
     pub fn notes(&self) -> Result<Vec<Note>, Error> {
         let other = |m: &Producer| m.numerics != self.made_by.numerics || m.class != self.made_by.class;
         let view = self.view()?;
-        let mut notes = Vec::new();
+        let mut makers = BTreeSet::new();
         for manifest in &view.manifests {
             let of_parts = manifest.parts.iter().filter_map(|p| p.made_by.as_ref());
-            for made_by in std::iter::once(&manifest.made_by).chain(of_parts).filter(|m| other(m)) {
-                notes.push(Note::OtherNumerics { writer: manifest.writer.clone(), made_by: made_by.clone() });
-            }
+            makers.extend(std::iter::once(&manifest.made_by).chain(of_parts).map(|m| (manifest.writer.clone(), m.clone())));
         }
         for name in &view.segments {
-            if let Some((writer, made_by)) = segment::read_header(&self.folder, name, &self.hash)?.filter(|(_, m)| other(m)) {
-                notes.push(Note::OtherNumerics { writer, made_by });
-            }
+            makers.extend(segment::read_header(&self.folder, name, &self.hash)?);
         }
-        notes.dedup();
-        Ok(notes)
+        Ok(makers.into_iter().filter(|(_, m)| other(m)).map(|(writer, made_by)| Note::OtherNumerics { writer, made_by }).collect())
     }
 
     /// Where the checkpoint of a run lies or would lie.

@@ -11,6 +11,7 @@ use crate::merge::{KINDS, check_kind};
 use crate::parquet_write::encode_table;
 use crate::segment::{self, FULL, Header};
 use crate::table::Table;
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 /// A part to be published.
@@ -131,8 +132,10 @@ impl Campaign {
             // The name of a segment that is gone says nothing any more.
             manifest.absorbed.retain(|name, _| self.folder().join(name).exists());
             manifest.absorbed.extend(absorbed.iter().cloned());
+            // Ours are no longer listed; others' manifests go on listing theirs.
+            let ours: BTreeSet<String> = manifest.parts.iter().map(|p| p.file.clone()).collect();
             manifest.parts.retain(|p| !replaces.contains(&p.file));
-            manifest.replaces.extend(replaces.iter().cloned());
+            manifest.replaces.extend(replaces.iter().filter(|f| !ours.contains(*f)).cloned());
             manifest.parts.extend(written.iter().cloned());
             manifest.publish(self.folder())?;
             state.manifest = manifest;

@@ -14,7 +14,7 @@ pub const SCHEMA: u32 = 2;
 const MOVE_ASIDE: &str = "restore it from a copy, or move it out of the folder: the parts that it lists are then not read";
 
 /// Who wrote a file: everything on which the bits of a result depend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Producer {
     /// Version of the program, e.g. `0.1.0`.
     pub engine: String,

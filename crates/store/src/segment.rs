@@ -262,16 +262,10 @@ pub(crate) struct Segment {
 pub(crate) fn read(folder: &Path, name: &str, campaign: &str, want: Option<usize>) -> Result<Option<Segment>, Error> {
     let path = folder.join(name);
     let once = || -> Result<Option<Segment>, Error> {
-        let file = match File::open(&path) {
-            Ok(f) => f,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::reading(&path, e)),
-        };
-        let meta = file.metadata().map_err(|e| Error::reading(&path, e))?;
-        if !meta.is_file() {
-            return Err(Error::damaged(&path, "it is not a plain file", ADVICE));
-        }
-        let segment = parse(&path, BufReader::with_capacity(1 << 16, file), meta.len(), Some(campaign), want)?;
+        let Some((file, size)) = files::open_if_there(&path)? else { return Ok(None) };
+        // As with parts: our own rows repeat themselves.
+        let limit = (1u64 << 30).saturating_add(size.saturating_mul(64));
+        let segment = parse(&path, BufReader::with_capacity(1 << 16, file), size, Some(campaign), want, limit)?;
         if segment.whole > 0 && writer_of(name) != Some(segment.writer.as_str()) {
             return Err(Error::damaged(&path, format!("it belongs to writer {:?}", segment.writer), ADVICE));
         }
@@ -287,12 +281,7 @@ pub(crate) fn read(folder: &Path, name: &str, campaign: &str, want: Option<usize
 /// Writer and maker of a segment, without its rows. `None` if it is gone or not even its header is whole.
 pub(crate) fn read_header(folder: &Path, name: &str, campaign: &str) -> Result<Option<(String, Producer)>, Error> {
     let path = folder.join(name);
-    let file = match File::open(&path) {
-        Ok(f) => f,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::reading(&path, e)),
-    };
-    let size = file.metadata().map_err(|e| Error::reading(&path, e))?.len();
+    let Some((file, size)) = files::open_if_there(&path)? else { return Ok(None) };
     let mut frames = Frames { from: file, size, payload: Vec::new() };
     if size == 0 || !frames.next(0).map_err(|e| Error::reading(&path, e))? {
         return Ok(None);
@@ -307,12 +296,11 @@ pub(crate) fn writer_of(name: &str) -> Option<&str> {
     Some(name.strip_prefix(FOLDER)?.strip_prefix('/')?.strip_suffix(".seg")?.rsplit_once('-')?.0)
 }
 
-/// Parses `size` bytes of a segment.
-pub(crate) fn parse(path: &Path, from: impl Read + Seek, size: u64, campaign: Option<&str>, want: Option<usize>) -> Result<Segment, Error> {
+/// Parses `size` bytes of a segment, of which the rows may take `limit` bytes of memory.
+pub(crate) fn parse(path: &Path, from: impl Read + Seek, size: u64, campaign: Option<&str>, want: Option<usize>, limit: u64) -> Result<Segment, Error> {
     let mut segment = Segment::default();
     let mut frames = Frames { from, size, payload: Vec::new() };
     let mut gathered = Gathered::default();
-    let limit = (1u64 << 30).saturating_add(size.saturating_mul(64));
     let mut budget = limit;
     let io = |e| Error::reading(path, e);
     while segment.whole < size {
@@ -443,3 +431,7 @@ fn fill(from: &mut impl Read, out: &mut [u8]) -> io::Result<bool> {
         Err(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+#[path = "segment_tests.rs"]
+mod tests;

@@ -240,3 +240,84 @@ fn killed_at_any_instant() {
     }
     assert!(published.len() >= 16);
 }
+
+fn curve(id: &str) -> Table {
+    Table::default().str("run_id", vec![Some(id); 4]).i64("step", (0..4).map(Some)).f64("loss", (0..4).map(|s| Some(f64::from(s as i32) / 3.0)))
+}
+
+/// The writer that [`killed_while_logging_compacting_and_sweeping`] starts in a campaign's folder and kills. Started anywhere else it does nothing.
+#[test]
+#[ignore = "started by killed_while_logging_compacting_and_sweeping"]
+fn logging_child() {
+    if !Path::new("campaign.toml").exists() {
+        return;
+    }
+    let campaign = Campaign::open(Path::new("."), &me()).unwrap();
+    for i in 0..1_000_000 {
+        let id = format!("{}-{i}", campaign.writer());
+        let decision = Table::default().str("question", [Some("q")]).i64("cell", [Some(0)]).i64("round", [Some(i)]).f64("width", [Some(1.0 / (i + 1) as f64)]);
+        campaign.log(&[("runs", &runs(&[&id])), ("curves", &curve(&id)), ("decisions", &decision)]).unwrap();
+        println!("logged {id}");
+        match i % 11 {
+            4 | 7 => campaign.compact().unwrap(),
+            // Beside another writer at work, so what is young and not yet named is left alone; at times the other is sweeping.
+            10 => drop(campaign.gc(Duration::from_millis(500)).map_err(|e| assert!(matches!(e, Error::Held { .. }), "{e}"))),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn killed_while_logging_compacting_and_sweeping() {
+    let temp = tempfile::tempdir().unwrap();
+    let reader = Campaign::create(temp.path(), TEXT, &me(), IfOther::Refuse).unwrap();
+    let mut logged = BTreeSet::new();
+    let (rounds, mut kills, mut torn, mut seen_segments) = (18u64, 0, 0, 0);
+    for round in 0..rounds {
+        let start = || {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "logging_child", "--ignored", "--nocapture"])
+                .current_dir(temp.path())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut children = [start(), start()];
+        for child in &mut children {
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let first = lines.find_map(|l| Some(l.unwrap().split_once("logged ")?.1.to_string())).unwrap();
+            logged.insert(first);
+            // From inside the first frames to some twenty compactions later; no two at the same place.
+            std::thread::sleep(Duration::from_micros(round * round * 131));
+            // Rows are there as soon as they are acknowledged, while both are still writing.
+            assert!(logged.is_subset(&ids(&reader).into_iter().collect()));
+            child.kill().unwrap(); // SIGKILL on Unix
+            child.wait().unwrap();
+            kills += 1;
+            logged.extend(lines.map_while(Result::ok).filter_map(|l| Some(l.split_once("logged ")?.1.to_string())));
+        }
+        let table = reader.read("runs").unwrap();
+        let there: BTreeSet<String> = table.get_str("run_id").unwrap().iter().flatten().cloned().collect();
+        assert_eq!(there.len(), table.rows(), "a run is there twice");
+        assert!(logged.is_subset(&there), "lost: {:?}", logged.difference(&there).collect::<Vec<_>>());
+        // Each child may have died between logging and saying so, once.
+        assert!(there.len() <= logged.len() + kills);
+        // All tables of a frame, or none.
+        let curves = reader.read("curves").unwrap();
+        let with_curves: BTreeSet<String> = curves.get_str("run_id").unwrap().iter().flatten().cloned().collect();
+        assert_eq!((with_curves, curves.rows()), (there, 4 * table.rows()));
+        let report = reader.verify().unwrap();
+        assert!(report.problems.is_empty(), "{report:?}");
+        torn += report.torn.len();
+        seen_segments += report.segments;
+    }
+    let before = ["runs", "curves", "decisions"].map(|k| reader.read(k).unwrap());
+    let swept = reader.gc(Duration::ZERO).unwrap();
+    assert_eq!(["runs", "curves", "decisions"].map(|k| reader.read(k).unwrap()), before);
+    let report = reader.verify().unwrap();
+    assert!(report.problems.is_empty() && report.litter.is_empty() && report.torn.is_empty() && report.segments == 0 && report.leases == 0, "{report:?}");
+    assert_eq!(report.parts, 3, "one of each kind");
+    assert_eq!(reader.gc(Duration::ZERO).unwrap(), Default::default(), "nothing is left to sweep");
+    eprintln!("{kills} kills, {} runs, {seen_segments} segments and {torn} torn ends seen, {swept:?}", logged.len());
+}

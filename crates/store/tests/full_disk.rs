@@ -114,6 +114,88 @@ fn a_full_disk_is_refused_cleanly_and_work_goes_on_afterwards() {
 }
 
 #[test]
+fn logging_on_a_full_disk_leaves_whole_frames_and_goes_on_afterwards() {
+    let small = match Small::mount() {
+        Ok(s) => s,
+        Err(why) => {
+            eprintln!("SKIPPED: no small file system to fill: {why}");
+            return;
+        }
+    };
+    let filler = small.0.path().join("filler");
+    let fill = || {
+        let mut size = 0;
+        while std::fs::OpenOptions::new().create(true).append(true).open(&filler).and_then(|mut f| f.write_all(&[1; 4096])).is_ok() {
+            size += 4096;
+        }
+        size
+    };
+    let row = |id: &str, bytes: usize| Table::default().str("run_id", [Some(id)]).str("note", [Some("x".repeat(bytes))]);
+    let curve = |id: &str| Table::default().str("run_id", [Some(id); 2]).i64("step", [Some(0), Some(1)]);
+    let (mut refusals, mut sizes) = (0, 0);
+    // Frames of many sizes against a disk with room for 1 to 20 pages: they break off at many places.
+    for pages in 1..=20u64 {
+        for bytes in [150usize, 1500, 3001, 5003, 9007] {
+            let folder = small.0.path().join("campaign");
+            let campaign = Campaign::create(&folder, "a = 1\n", &me(), IfOther::Refuse).unwrap();
+            let reader = Campaign::open(&folder, &me()).unwrap();
+            campaign.log(&[("runs", &row("first", 1))]).unwrap();
+            let size = fill();
+            assert!(size > pages * 4096, "{size}");
+            let free = |pages: u64| std::fs::File::options().write(true).open(&filler).and_then(|f| f.set_len(size - pages * 4096)).unwrap();
+            free(pages);
+            let mut done = 1;
+            let whole = |done: usize| {
+                let report = reader.verify().unwrap();
+                assert!(report.problems.is_empty() && report.torn.is_empty() && report.litter.is_empty(), "{report:?}");
+                assert_eq!(reader.read("runs").unwrap().rows(), done);
+                assert_eq!(reader.read("curves").unwrap().rows(), 2 * (done - 1));
+            };
+            loop {
+                let id = format!("{done}");
+                match campaign.log(&[("runs", &row(&id, bytes)), ("curves", &curve(&id))]) {
+                    Ok(()) => done += 1,
+                    Err(e) => {
+                        assert!(matches!(e, Error::Full { .. }), "{e}");
+                        break;
+                    }
+                }
+            }
+            refusals += 1;
+            whole(done);
+            // There is room for less than a frame: also not for parts and manifest, if a frame is small. All stays in the segment, or all of it has moved.
+            match campaign.compact() {
+                Ok(()) => {}
+                Err(e) => {
+                    assert!(matches!(e, Error::Full { .. }), "{e}");
+                    refusals += 1;
+                }
+            }
+            whole(done);
+            // A later call succeeds, by itself and after the failed compaction.
+            free(pages + 12);
+            campaign.log(&[("runs", &row("last", bytes)), ("curves", &curve("last"))]).unwrap();
+            whole(done + 1);
+            std::fs::remove_file(&filler).unwrap();
+            campaign.compact().unwrap();
+            whole(done + 1);
+            assert_eq!(std::fs::read_dir(folder.join("wal")).unwrap().count(), 0);
+            std::fs::remove_dir_all(&folder).unwrap();
+            sizes += 1;
+        }
+    }
+    eprintln!("{sizes} disks, {refusals} refusals");
+    assert!(refusals > sizes);
+    // Nor on one that may not be written.
+    let campaign = Campaign::create(&small.0.path().join("campaign"), "a = 1\n", &me(), IfOther::Refuse).unwrap();
+    small.remount("ro");
+    let e = campaign.log(&[("runs", &row("a", 1))]).unwrap_err();
+    assert!(matches!(e, Error::Unwritable { .. }), "{e}");
+    let e = campaign.lease("q", (0, 1), std::time::Duration::from_secs(60)).unwrap_err();
+    assert!(matches!(e, Error::Unwritable { .. }), "{e}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_one_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("file");

@@ -117,3 +117,182 @@ fn cost_of_logging() {
     campaign.compact().unwrap();
     eprintln!("{:?} a frame with rotation, {bytes} bytes left in segments, last compaction {:?}", logged / n as u32, start.elapsed());
 }
+
+/// A folder with the campaign's text and one segment of some bytes.
+struct Copy {
+    temp: tempfile::TempDir,
+    path: PathBuf,
+    reader: Campaign,
+}
+
+impl Copy {
+    fn of(campaign: &Campaign, segment: &Path) -> Copy {
+        let temp = tempfile::tempdir().unwrap();
+        fs::copy(campaign.folder().join("campaign.toml"), temp.path().join("campaign.toml")).unwrap();
+        fs::create_dir(temp.path().join("wal")).unwrap();
+        let path = temp.path().join("wal").join(segment.file_name().unwrap());
+        let reader = Campaign::open(temp.path(), &me()).unwrap();
+        Copy { temp, path, reader }
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<[Table; 3], Error> {
+        fs::write(&self.path, bytes).unwrap();
+        Ok([self.reader.read("runs")?, self.reader.read("curves")?, self.reader.read("decisions")?])
+    }
+}
+
+/// A segment of a few frames: its bytes, its length after each frame, and what is then read.
+fn small(campaign: &Campaign) -> (PathBuf, Vec<u8>, Vec<usize>, Vec<[Table; 3]>) {
+    let (mut ends, mut tables) = (vec![0], vec![["runs", "curves", "decisions"].map(|k| campaign.read(k).unwrap())]);
+    for i in 0..4 {
+        if i == 3 {
+            campaign.log(&[("runs", &run("last"))]).unwrap();
+        } else {
+            log(campaign, i);
+        }
+        ends.push(fs::metadata(&segments(campaign.folder())[0]).unwrap().len() as usize);
+        tables.push(["runs", "curves", "decisions"].map(|k| campaign.read(k).unwrap()));
+    }
+    let path = segments(campaign.folder())[0].clone();
+    (path.clone(), fs::read(path).unwrap(), ends, tables)
+}
+
+#[test]
+fn cut_at_every_byte_it_reads_as_its_whole_frames() {
+    let temp = tempfile::tempdir().unwrap();
+    let campaign = create(temp.path());
+    let (path, bytes, ends, tables) = small(&campaign);
+    let copy = Copy::of(&campaign, &path);
+    for cut in 0..=bytes.len() {
+        let whole = ends.iter().rposition(|e| *e <= cut).unwrap();
+        // A table that no frame has had yet has no columns, here and there.
+        assert_eq!(copy.read(&bytes[..cut]).unwrap(), tables[whole], "cut at {cut}");
+        // A file system may give back zeroes for what it never wrote.
+        let mut zeroes = bytes[..cut].to_vec();
+        zeroes.resize(bytes.len() + 5, 0);
+        assert_eq!(copy.read(&zeroes).unwrap(), tables[whole], "zeroes from {cut}");
+    }
+    fs::write(&copy.path, &bytes[..bytes.len() - 1]).unwrap();
+    let report = copy.reader.verify().unwrap();
+    assert!(report.problems.is_empty() && report.litter.is_empty(), "{report:?}");
+    assert_eq!((report.segments, report.torn.len(), report.torn[0].1), (1, 1, (bytes.len() - 1 - ends[3]) as u64));
+    assert!(copy.temp.path().exists());
+    eprintln!("{} cuts, {} with zeroes", bytes.len() + 1, bytes.len() + 1);
+}
+
+#[test]
+fn every_changed_byte_gives_damage_or_the_frames_before_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let campaign = create(temp.path());
+    let (path, bytes, ends, tables) = small(&campaign);
+    let copy = Copy::of(&campaign, &path);
+    let mut cases = 0;
+    for at in 0..bytes.len() {
+        for mask in [0x01, 0x80, 0x10, 0xff] {
+            let mut changed = bytes.clone();
+            changed[at] ^= mask;
+            let read = copy.read(&changed);
+            if at >= ends[3] {
+                assert_eq!(read.unwrap(), tables[3], "byte {at} of the last frame ^ {mask:#x}");
+            } else {
+                assert!(matches!(read, Err(Error::Damaged { .. })), "byte {at} ^ {mask:#x}: {read:?}");
+            }
+            cases += 1;
+        }
+    }
+    // The same for a byte that is missing, and for one too many.
+    for at in 0..ends[3] {
+        let missing = [&bytes[..at], &bytes[at + 1..]].concat();
+        let more = [&bytes[..at], &[0x5a], &bytes[at..]].concat();
+        for changed in [missing, more] {
+            let read = copy.read(&changed);
+            assert!(matches!(read, Err(Error::Damaged { .. })), "byte {at}: {read:?}");
+            cases += 1;
+        }
+    }
+    eprintln!("{cases} changes");
+}
+
+#[test]
+fn segments_of_other_campaigns_and_writers_are_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let other = Campaign::create(&temp.path().join("other"), "b = 2\n", &me(), IfOther::Refuse).unwrap();
+    other.log(&[("runs", &run("a"))]).unwrap();
+    let mine = create(&temp.path().join("mine"));
+    log(&mine, 0);
+    let name = segments(other.folder())[0].file_name().unwrap().to_owned();
+    fs::copy(segments(other.folder()).remove(0), mine.folder().join("wal").join(&name)).unwrap();
+    assert!(matches!(mine.read("runs"), Err(Error::Damaged { .. })));
+    assert_eq!(mine.verify().unwrap().problems.len(), 1);
+    // Ours under another's name would be absorbed under the wrong one.
+    fs::rename(&segments(mine.folder()).into_iter().find(|p| p.file_name().unwrap() != name).unwrap(), mine.folder().join("wal").join(&name)).unwrap();
+    assert!(mine.read("runs").unwrap_err().to_string().contains("writer"));
+}
+
+#[test]
+fn a_writer_whose_segment_was_swept_away_loses_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let campaign = create(temp.path());
+    log(&campaign, 0);
+    // As if it had slept for so long that it was taken for dead, on a file system without locks.
+    let path = &segments(temp.path())[0];
+    let other = create(temp.path());
+    fs::copy(path, temp.path().join("copy")).unwrap();
+    fs::remove_file(path).unwrap();
+    log(&campaign, 1);
+    assert_eq!(rows(&other), [1, 4, 1]);
+    assert_eq!(segments(temp.path()).len(), 1);
+    fs::rename(temp.path().join("copy"), path).unwrap();
+    assert_eq!(rows(&other), [2, 8, 2]);
+    campaign.compact().unwrap();
+    assert_eq!(rows(&other), [2, 8, 2]);
+}
+
+#[test]
+fn dead_writers_are_taken_over_and_small_parts_merged() {
+    let temp = tempfile::tempdir().unwrap();
+    let alive = create(temp.path());
+    log(&alive, 0);
+    for i in 1..6 {
+        let writer = create(temp.path());
+        log(&writer, i);
+        if i % 2 == 0 {
+            writer.compact().unwrap();
+            log(&writer, i + 10);
+        }
+    }
+    let other = Campaign::open(temp.path(), &Producer { class: "other".into(), ..me() }).unwrap();
+    log(&other, 20);
+    drop(other);
+    // A torn tail, and a segment that was never begun.
+    let first = segments(temp.path()).into_iter().find(|p| !p.to_string_lossy().contains(&alive.writer())).unwrap();
+    let torn = [fs::read(&first).unwrap(), b"\x89pds".to_vec()].concat();
+    fs::write(&first, torn).unwrap();
+    fs::write(temp.path().join("wal/0123456789abcdef-000000.seg"), "").unwrap();
+    let tables = || ["runs", "curves", "decisions"].map(|k| alive.read(k).unwrap());
+    let before = tables();
+    assert_eq!(before[0].rows(), 9);
+    let sweeper = create(temp.path());
+    // All of it is young: nothing is done.
+    let nothing = sweeper.gc(std::time::Duration::from_secs(3600)).unwrap();
+    assert_eq!(nothing, Default::default());
+    let swept = sweeper.gc(std::time::Duration::ZERO).unwrap();
+    assert_eq!(tables(), before);
+    // Five dead segments of one class, one of another, one empty; not the one that is being written.
+    assert_eq!((swept.segments, segments(temp.path()).len()), (7, 1), "{swept:?}");
+    // Of each kind: two parts of the class that were there and a new one became one; one of the other class stays.
+    assert_eq!((swept.parts, swept.written), (9, 9), "{swept:?}");
+    assert_eq!(fs::read_dir(temp.path().join("data")).unwrap().count(), 6);
+    assert_eq!(swept.files, 16);
+    let report = sweeper.verify().unwrap();
+    assert!(report.problems.is_empty() && report.litter.is_empty() && report.torn.is_empty(), "{report:?}");
+    assert_eq!((report.parts, report.segments), (6, 1));
+    // Whose rows they are is still known: another result of the other class is no alarm, one of the same is.
+    assert_eq!(sweeper.notes().unwrap().len(), 1);
+    let disagreeing = Table::default().str("run_id", [Some("020")]).i64("steps", [Some(1000)]).str("weights_hash", [Some("different")]);
+    alive.log(&[("runs", &disagreeing)]).unwrap();
+    assert_eq!(alive.read("runs").unwrap().rows(), 9);
+    let again = Campaign::open(temp.path(), &Producer { class: "other".into(), ..me() }).unwrap();
+    again.log(&[("runs", &disagreeing)]).unwrap();
+    assert!(matches!(alive.read("runs"), Err(Error::Disagree { .. })));
+}
