@@ -18,6 +18,8 @@ pub enum Command {
     Run(RunArgs),
     /// Train many settings and many seeds: a campaign
     Sweep(SweepArgs),
+    /// Compare optimizers, or other changes of a spec, at equal tuning budget
+    Tournament(TournamentArgs),
     /// Go on with what a campaign folder has not finished
     Resume(ResumeArgs),
     /// Do a part of a campaign, beside other workers on the same folder
@@ -40,6 +42,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// A spec with every default filled in, or every key that there is
     Config(ConfigArgs),
+    /// Is a campaign as it was written, and do its runs, trained again, have the same bits?
+    Verify(VerifyArgs),
+    /// Tidy a campaign up: rows of dead workers into parts, many parts into few, left-overs away
+    Gc(GcArgs),
     /// Is this machine in order?
     Doctor(DoctorArgs),
     /// What a shell needs to complete commands
@@ -146,6 +152,42 @@ pub struct SweepArgs {
     /// Keep final states, a file a run, so that a larger budget goes on from them instead of beginning anew
     #[arg(long)]
     pub keep_states: bool,
+    /// Train more than a million runs without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TournamentArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// An arm, two or more: its name, a colon, and its words, some with several values or drawn from an interval; the first is what the others are compared
+    /// with
+    #[arg(long = "arm", value_name = "NAME: KEY=…")]
+    pub arms: Vec<String>,
+    /// Settings that each arm tries, drawn from its own space (default: 8)
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub settings: Option<u32>,
+    /// Tuning seeds 0 to N - 1, which choose each arm's setting (default: 4)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub seeds: Option<u32>,
+    /// Judging seeds N to N + N2 - 1, which decide (default: as many as tuning seeds)
+    #[arg(long, value_name = "N2", value_parser = clap::value_parser!(u32).range(2..=50_000))]
+    pub judge: Option<u32>,
+    /// The draw of the settings (default: 0)
+    #[arg(long, value_name = "S")]
+    pub sample_seed: Option<u32>,
+    /// The campaign folder (default: one under runs/, named after the arms)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the states saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
+    /// Print the arms, runs, steps, bytes and time from a short calibration, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Train more than a million runs without asking
     #[arg(long, short)]
     pub yes: bool,
@@ -335,6 +377,34 @@ pub enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Runs to train again, drawn from all
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub sample: usize,
+    /// Which draw
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub sample_seed: u64,
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Leave alone what is younger, such as 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "1h")]
+    pub age: Duration,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,12 +4,21 @@ use crate::args::{ConfigArgs, ConfigCommand, SpecArgs};
 use crate::{list, output};
 use pennydrop_lab::spec::grammar::parse_override;
 use pennydrop_lab::spec::{Base, Section, catalog, file, resolve};
+use pennydrop_lab::tournament::TournamentTable;
 use pennydrop_lab::{Error, Resolved, presets};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Reads what a spec begins with: a preset or a file, with its table `[sweep]` if it has one.
 pub fn base(spec: &str) -> Result<(Base, Option<file::SweepTable>), Error> {
+    match any(spec)? {
+        (base, sweep, None) => Ok((base, sweep)),
+        (_, _, Some(_)) => Err(Error::usage(format!("{spec} is a tournament"), format!("pennydrop tournament {spec}"))),
+    }
+}
+
+/// Reads what a spec begins with: a preset or a file, with its tables `[sweep]` and `[tournament]`.
+pub fn any(spec: &str) -> Result<(Base, Option<file::SweepTable>, Option<TournamentTable>), Error> {
     let path = Path::new(spec);
     let in_file = |error| Error::SpecFile { path: path.to_path_buf(), error };
     if is_file(spec) {
@@ -23,18 +32,19 @@ pub fn base(spec: &str) -> Result<(Base, Option<file::SweepTable>), Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Error::usage(format!("cannot read the spec {}: {e}", path.display()), "name a file of TOML, or a preset: `pennydrop list presets`"))?;
         let label = path.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
-        let (mut entries, sweep) = file::parse_campaign(&text).map_err(in_file)?;
-        if let Some(preset) = sweep.as_ref().and_then(|s| s.base.as_deref()) {
+        let file::File { mut entries, sweep, tournament } = file::parse_any(&text).map_err(in_file)?;
+        let preset = sweep.as_ref().and_then(|s| s.base.as_deref()).or(tournament.as_ref().and_then(|t| t.base.as_deref()));
+        if let Some(preset) = preset {
             // The file's own keys lie over the preset's.
             let mut under = presets::find(preset)?.base()?.entries;
             under.append(&mut entries);
             entries = under;
         }
-        Ok((Base { label, entries }, sweep))
+        Ok((Base { label, entries }, sweep, tournament))
     } else if spec.contains('=') {
         Err(Error::usage(format!("`{spec}` is an override, and the spec that it changes comes first"), format!("pennydrop run quickstart {spec}")))
     } else {
-        Ok((presets::find(spec)?.base()?, None))
+        Ok((presets::find(spec)?.base()?, None, None))
     }
 }
 

@@ -16,6 +16,8 @@ mod screen;
 mod show;
 mod status;
 mod sweep;
+mod tournament;
+mod verify;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Run(a) => run::run(&a),
         Command::Sweep(a) => sweep::sweep(&a),
         Command::Resume(a) => run::resume(&a),
+        Command::Tournament(a) => tournament::tournament(&a),
         Command::Worker(a) => sweep::worker(&a),
         Command::Status(a) => status::status(&a),
         Command::Watch(a) => status::watch(&a),
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
         Command::Config(a) => config::config(&a),
+        Command::Verify(a) => verify::verify(&a),
+        Command::Gc(a) => verify::gc(&a),
         Command::Doctor(a) => doctor::doctor(&a),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -81,6 +81,10 @@ impl Watch for Progress {
         }
     }
 
+    fn follows(&self) -> bool {
+        false
+    }
+
     fn end(&self, _: &Planned, result: &RunResult, cached: bool) {
         if self.mode == Mode::Silent || cached {
             return;

@@ -3,6 +3,7 @@
 use crate::args::{HowArgs, ResumeArgs, RunArgs};
 use crate::screen::{Mode, Screen};
 use crate::{config, output, sweep};
+use pennydrop_lab::campaign::status;
 use pennydrop_lab::job::Size;
 use pennydrop_lab::spec::seeds::SeedAxes;
 use pennydrop_lab::words::{bytes, count, duration};
@@ -107,15 +108,17 @@ fn resumed_folder(a: &ResumeArgs) -> Result<PathBuf, Error> {
         None => {
             let mut open = Vec::new();
             for folder in locate::campaigns(None)? {
-                if !Record::read(&folder)?.unfinished()?.is_empty() {
+                let record = Record::read(&folder)?;
+                let begun = !record.unfinished()?.is_empty();
+                if begun || record.is_sweep() && status::status(&record)?.questions.iter().any(|q| !q.over()) {
                     open.push(folder);
                 }
             }
             match &open[..] {
                 [one] => Ok(one.clone()),
-                [] => Err(Error::usage("no campaign of runs/ has an unfinished run", "name the campaign folder: pennydrop resume DIR")),
+                [] => Err(Error::usage("no campaign of runs/ is unfinished", "name the campaign folder: pennydrop resume DIR")),
                 many => Err(Error::usage(
-                    format!("{} campaigns have unfinished runs: {}", many.len(), many.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
+                    format!("{} campaigns are unfinished: {}", many.len(), many.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
                     "name one: pennydrop resume DIR",
                 )),
             }

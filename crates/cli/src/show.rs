@@ -51,6 +51,15 @@ fn all(folders: &[PathBuf], as_json: bool) -> Result<u8, Error> {
     for folder in folders {
         let record = Record::read(folder)?;
         let place = folder.display().to_string();
+        if record.is_sweep() {
+            // Thousands of runs are a table of their own.
+            values.push(json!({"sweep": place, "runs": record.known_runs()}));
+            let mut row = vec![format!("{} runs", count(record.known_runs() as u64))];
+            row.extend(["–", "sweep", "–", "–", "–", "–", ""].map(String::from));
+            row.push(format!("pennydrop show {place}"));
+            rows.push(row);
+            continue;
+        }
         for r in record.results()?.values() {
             values.push(json::run(r, Some(folder)));
             rows.push(vec![

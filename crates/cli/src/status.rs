@@ -56,11 +56,6 @@ fn to_json(s: &Status, folder: &str) -> serde_json::Value {
     })
 }
 
-/// A question is over when it has all its runs or, with a rule, all its decisions.
-fn over(q: &Question) -> bool {
-    if q.until { q.decided == q.settings } else { q.done >= q.runs }
-}
-
 /// What is said of a campaign, a line each.
 fn text(s: &Status, colours: bool) -> String {
     let paint = |code: &str, text: &str| if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() };
@@ -88,7 +83,7 @@ fn text(s: &Status, colours: bool) -> String {
             format!("  worker {}/{} on {} (process {}): {} of {} runs", w.shard.0, w.shard.1, w.host, w.pid, count(number("ended")), count(number("total")))
         })
         .collect();
-    match (&live[..], s.questions.iter().all(over)) {
+    match (&live[..], s.questions.iter().all(Question::over)) {
         ([], true) => out += "complete\n",
         ([], false) => out += &format!("nobody works on it{}: pennydrop resume goes on\n", if s.begun > 0 { format!(", {} runs are begun", s.begun) } else { String::new() }),
         (live, _) => {
@@ -118,7 +113,7 @@ pub fn watch(a: &WatchArgs) -> Result<u8, Error> {
         let mut stdout = std::io::stdout().lock();
         let told = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
         drop(stdout);
-        let finished = s.questions.iter().all(over) || (!s.live() && !a.wait);
+        let finished = s.questions.iter().all(Question::over) || (!s.live() && !a.wait);
         if told.is_err() || signals.stop() || finished {
             return Ok(0);
         }

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::inputs::Inputs;
 use crate::spec::Resolved;
-use crate::spec::resolve::run_id;
+use crate::spec::resolve::Namer;
 use crate::spec::seeds::common;
 use crate::spec::sweep::{Key, key_name};
 use pennydrop_registry::{SpecError, Value};
@@ -64,12 +64,12 @@ impl Job {
 
     /// The same with files that were read before; `keys` vary in the campaign of which it is a setting.
     pub fn with(spec: Resolved, inputs: Inputs, keys: Vec<Key>) -> Job {
-        let trajectory = spec.trajectory(&inputs);
+        let namer = Namer::new(&spec.trajectory(&inputs));
         let runs = spec
             .seeds
             .iter()
             .enumerate()
-            .map(|(index, seeds)| Planned { index, run_id: run_id(&trajectory, seeds), seeds: *seeds, seed: common(seeds) })
+            .map(|(index, seeds)| Planned { index, run_id: namer.run_id(seeds), seeds: *seeds, seed: common(seeds) })
             .collect();
         Job { spec, inputs, runs, keys }
     }

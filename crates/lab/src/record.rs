@@ -14,7 +14,7 @@ use crate::result::{RunResult, from_table, to_table};
 use crate::spec::resolve::short_hash;
 use pennydrop_store::{Campaign, Checkpoint, IfOther, Producer, Table, Tensor, TensorType};
 use pennydrop_train::{Curves, DType, NUMERICS, Snapshot};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -155,6 +155,22 @@ impl Record {
     /// A part is damaged.
     pub fn results(&self) -> Result<BTreeMap<String, RunResult>, Error> {
         Ok(from_table(&self.campaign.read("runs")?).into_iter().map(|r| (r.run_id.clone(), r)).collect())
+    }
+
+    /// The results of these runs, whole, in memory for no others.
+    ///
+    /// # Errors
+    /// A part is damaged.
+    pub fn results_of(&self, ids: &BTreeSet<&str>) -> Result<BTreeMap<String, RunResult>, Error> {
+        let mut found = BTreeMap::new();
+        self.campaign.scanner("runs")?.each(|table| {
+            let wanted: Vec<bool> = table.get_str("run_id").into_iter().flatten().map(|id| id.as_deref().is_some_and(|id| ids.contains(id))).collect();
+            if wanted.contains(&true) {
+                found.extend(from_table(&table).into_iter().zip(wanted).filter(|(_, w)| *w).map(|(r, _)| (r.run_id.clone(), r)));
+            }
+            Ok::<(), Error>(())
+        })?;
+        Ok(found)
     }
 
     /// The result of a run.

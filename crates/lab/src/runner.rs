@@ -30,6 +30,10 @@ pub trait Watch: Sync {
     fn evaluated(&self, run: &Planned, e: &Evaluation, times: [Option<u64>; 2]) {
         let _ = (run, e, times);
     }
+    /// Whether [`Watch::evaluated`] is wanted with its times, which cost a little at every evaluation.
+    fn follows(&self) -> bool {
+        true
+    }
     /// About how far it is; a few times a second at most.
     fn stepped(&self, run: &Planned, step: u64) {
         let _ = (run, step);

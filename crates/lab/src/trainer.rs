@@ -312,8 +312,10 @@ impl Host for Clerk<'_> {
                 });
             }
         }
-        let outcome = run.outcome();
-        self.watch.evaluated(self.planned, e, [outcome.t_mem, outcome.t_grok].map(|t| t.map(|t| t.step)));
+        if self.watch.follows() {
+            let outcome = run.outcome();
+            self.watch.evaluated(self.planned, e, [outcome.t_mem, outcome.t_grok].map(|t| t.map(|t| t.step)));
+        }
     }
 }
 

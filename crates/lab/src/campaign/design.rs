@@ -6,7 +6,7 @@ use crate::job::Job;
 use crate::known::{id_of, judged, number};
 use crate::spec::file::Entries;
 use crate::spec::grammar::Override;
-use crate::spec::resolve::{run_id, short_hash, weights_density};
+use crate::spec::resolve::{Namer, short_hash, weights_density};
 use crate::spec::sweep::{Key, Sweep, key_name};
 use crate::spec::{Base, Given, Resolved, Section, resolve};
 use crate::campaign::until::Until;
@@ -105,8 +105,8 @@ impl Design {
                 ids.reserve(self.seeds.len() * self.settings.len());
             }
             let inputs = self.inputs(&spec)?;
-            let trajectory = spec.trajectory(&inputs);
-            ids.extend(self.seeds.iter().map(|s| number(&run_id(&trajectory, s)).unwrap_or(0)));
+            let namer = Namer::new(&spec.trajectory(&inputs));
+            ids.extend(self.seeds.iter().map(|s| number(&namer.run_id(s)).unwrap_or(0)));
             // One data set is enough to know the program's shapes: they do not depend on the seed.
             let job = Job::with(spec, inputs, self.keys.clone());
             let data = job.data();
@@ -287,7 +287,7 @@ impl Design {
 }
 
 /// Keys of a base as TOML that reads back to them.
-fn entries_toml(entries: &Entries) -> String {
+pub(crate) fn entries_toml(entries: &Entries) -> String {
     let mut out = String::new();
     for section in Section::ALL {
         let given = |g: &Given| match g {

@@ -6,7 +6,9 @@
 //! | what it will cost | [`estimate`] |
 //! | settings × seeds → packs over the cores, in rounds where seeds are added until an interval is narrow enough | [`mod@train`], [`until`] |
 //! | how far it is | [`status`] |
+//! | whether its runs, trained again, have the same bits | [`check`] |
 
+pub mod check;
 pub mod design;
 pub mod estimate;
 pub mod status;

@@ -8,6 +8,9 @@ use crate::record::Record;
 use pennydrop_store::{Holder, ReadOptions, read_table};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Runs above which a list's values are not read.
+const LONG: u64 = 100_000;
+
 /// How far one question is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
@@ -31,6 +34,13 @@ pub struct Question {
     pub censored: usize,
     /// Settings with their values, number of results and of censored ones; the most censored first.
     pub worst: Vec<(String, usize, usize)>,
+}
+
+impl Question {
+    /// Whether it has all its runs or, with a rule, all its decisions.
+    pub fn over(&self) -> bool {
+        if self.until { self.decided == self.settings } else { self.done >= self.runs }
+    }
 }
 
 /// How far a campaign is.
@@ -126,11 +136,14 @@ fn censored(k: &Known) -> bool {
 fn plan_runs(record: &Record, hash: &str, plan: &crate::record::Plan) -> Result<Vec<(u64, usize, String)>, Error> {
     let path = record.folder().join(format!("plan-{hash}.parquet"));
     if plan.is_sweep() && path.is_file() {
-        let table = read_table(&path, &ReadOptions::default())?;
+        // The values of a long list are left out: status is told at once.
+        let long = plan.head["runs"].as_u64().unwrap_or(0) > LONG;
+        let columns: Option<&[&str]> = if long { Some(&["run_id", "setting"]) } else { None };
+        let table = read_table(&path, &ReadOptions { columns, ..ReadOptions::default() })?;
         let keys = crate::result::varied_names(&table);
         if let (Some(ids), Some(settings)) = (table.get_str("run_id"), table.get_i64("setting")) {
-            let columns: Vec<_> = keys.iter().filter_map(|k| Some((k, table.get_str(k)?))).collect();
-            let words = |row: usize| columns.iter().filter_map(|(k, v)| Some(format!("{k}={}", v[row].as_deref()?))).collect::<Vec<_>>().join(" ");
+            let text: Vec<&[Option<String>]> = keys.iter().filter_map(|k| table.get_str(k)).collect();
+            let words = |row: usize| keys.iter().zip(&text).filter_map(|(k, v)| Some(format!("{k}={}", v[row].as_deref()?))).collect::<Vec<_>>().join(" ");
             let row = |row: usize| Some((number(ids[row].as_deref()?)?, usize::try_from(settings[row]?).ok()?, words(row)));
             return Ok((0..table.rows()).filter_map(row).collect());
         }

@@ -120,6 +120,9 @@ impl Watch for Counting<'_> {
     fn evaluated(&self, run: &Planned, e: &Evaluation, times: [Option<u64>; 2]) {
         self.to.evaluated(run, e, times);
     }
+    fn follows(&self) -> bool {
+        self.to.follows()
+    }
     fn stepped(&self, run: &Planned, step: u64) {
         self.to.stepped(run, step);
     }

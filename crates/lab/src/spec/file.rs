@@ -2,6 +2,7 @@
 
 use crate::spec::grammar::{parse_value, shown};
 use crate::spec::{Given, Section};
+use crate::tournament::TournamentTable;
 use pennydrop_registry::{SpecError, Value};
 use toml::Value as Toml;
 
@@ -81,6 +82,29 @@ impl SweepTable {
 /// # Errors
 /// As [`parse`]; a key of `[sweep]` that is none.
 pub fn parse_campaign(text: &str) -> Result<(Entries, Option<SweepTable>), SpecError> {
+    let file = parse_any(text)?;
+    match file.tournament {
+        None => Ok((file.entries, file.sweep)),
+        Some(_) => Err(SpecError::new("tournament", "this file is a tournament, and here a spec or a campaign is wanted", "`pennydrop tournament FILE.toml`")),
+    }
+}
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct File {
+    /// Its keys.
+    pub entries: Entries,
+    /// Its table `[sweep]`.
+    pub sweep: Option<SweepTable>,
+    /// Its table `[tournament]`.
+    pub tournament: Option<TournamentTable>,
+}
+
+/// Reads a spec, a campaign, or a tournament: a spec with a table `[tournament]`.
+///
+/// # Errors
+/// As [`parse_campaign`]; a key of `[tournament]` that is none; both tables.
+pub fn parse_any(text: &str) -> Result<File, SpecError> {
     if text.len() > LARGEST {
         return Err(SpecError::new("spec", format!("the file has {} bytes", text.len()), format!("at most {LARGEST} bytes")));
     }
@@ -92,11 +116,16 @@ pub fn parse_campaign(text: &str) -> Result<(Entries, Option<SweepTable>), SpecE
         SpecError::new("spec", format!("this is not TOML{}: {}", place.unwrap_or_default(), shown(e.message())), "tables such as [task] with lines KEY = VALUE")
     })?;
     let mut entries = Vec::new();
-    let mut sweep = None;
+    let (mut sweep, mut tournament) = (None, None);
     for (name, value) in table {
         if name == "sweep" {
             let Toml::Table(keys) = value else { return Err(SpecError::new("sweep", "this is a section, not a value", "a table [sweep]")) };
             sweep = Some(SweepTable::read(keys)?);
+            continue;
+        }
+        if name == "tournament" {
+            let Toml::Table(keys) = value else { return Err(SpecError::new("tournament", "this is a section, not a value", "a table [tournament]")) };
+            tournament = Some(TournamentTable::read(keys)?);
             continue;
         }
         let Some(section) = Section::parse(&name) else {
@@ -114,7 +143,10 @@ pub fn parse_campaign(text: &str) -> Result<(Entries, Option<SweepTable>), SpecE
             _ => return Err(SpecError::new(&name, "this is a section, not a value", format!("a table [{name}]"))),
         }
     }
-    Ok((entries, sweep))
+    if sweep.is_some() && tournament.is_some() {
+        return Err(SpecError::new("tournament", "a file is a sweep or a tournament, not both", "one of the tables [sweep] and [tournament]"));
+    }
+    Ok(File { entries, sweep, tournament })
 }
 
 fn given(section: Section, full: &str, value: Toml) -> Result<Given, SpecError> {

@@ -322,9 +322,9 @@ impl Resolved {
         out
     }
 
-    /// The id of the run with these seeds ([`run_id`]).
+    /// The id of the run with these seeds ([`Namer`]).
     pub fn run_id(&self, inputs: &Inputs, seeds: &Seeds) -> String {
-        run_id(&self.trajectory(inputs), seeds)
+        Namer::new(&self.trajectory(inputs)).run_id(seeds)
     }
 
     /// The value of a key, by its section and name; `None` for a key that its member does not have, and for seeds.
@@ -350,18 +350,24 @@ impl Resolved {
     }
 }
 
-/// The id of the run of a trajectory ([`Resolved::trajectory`]) with these seeds: the first 16 hexadecimal digits of a BLAKE3 hash over the numerics
-/// version, the trajectory and the seeds.
-pub fn run_id(trajectory: &str, seeds: &Seeds) -> String {
-    let text = format!(
-        "numerics {}\n{trajectory}[seed]\ninit = {}\nsplit = {}\nbatch = {}\nnoise = {}\n",
-        pennydrop_train::NUMERICS,
-        seeds.init,
-        seeds.split,
-        seeds.batch,
-        seeds.noise
-    );
-    short_hash(&text, 16)
+/// Names the runs of a trajectory ([`Resolved::trajectory`]), which differ in their seeds.
+#[derive(Debug, Clone)]
+pub struct Namer(blake3::Hasher);
+
+impl Namer {
+    /// For this trajectory.
+    pub fn new(trajectory: &str) -> Namer {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("numerics {}\n{trajectory}[seed]\n", pennydrop_train::NUMERICS).as_bytes());
+        Namer(hasher)
+    }
+
+    /// The id of the run with these seeds: the first 16 hexadecimal digits of a BLAKE3 hash over the numerics version, the trajectory and the seeds.
+    pub fn run_id(&self, seeds: &Seeds) -> String {
+        let mut hasher = self.0.clone();
+        hasher.update(format!("init = {}\nsplit = {}\nbatch = {}\nnoise = {}\n", seeds.init, seeds.split, seeds.batch, seeds.noise).as_bytes());
+        hasher.finalize().to_hex()[..16].to_string()
+    }
 }
 
 /// The first `digits` hexadecimal digits of a text's BLAKE3 hash.

@@ -407,7 +407,7 @@ fn tidy(x: f64) -> Value {
 }
 
 /// Splits at characters outside brackets, parentheses and quotes.
-fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
+pub(crate) fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
     let (mut depth, mut quote, mut escaped, mut start) = (0i32, None, false, 0);
     let mut parts = Vec::new();
     for (i, c) in text.char_indices() {
