@@ -17,7 +17,7 @@
 //! | [`rank`] | Spearman's and Kendall's correlation with intervals |
 //! | [`distributions`] | normal, chi-squared and Student's t, exact far into the tails |
 //! | [`laws`] | delay laws fitted to censored times, compared by held-out prediction |
-//! | [`cure`] | mixture cure model: a share of runs that never gets there |
+//! | [`cure`](mod@cure) | mixture cure model: a share of runs that never gets there |
 //! | [`sequential`] | the rule, fixed beforehand, for how many seeds |
 //! | [`binomial`] | exact and Wilson intervals of a proportion |
 //! | [`normal`] | quantile of the standard normal distribution |

@@ -61,6 +61,9 @@ fn test_of_no_cured_share_holds_its_level() {
     assert!((2..=31).contains(&rejected), "{rejected} of 300");
     let zero = fits.iter().filter(|f| f.pi == 0.0).count();
     assert!((100..=210).contains(&zero), "{zero} of 300");
+    // The interval reaches 0 exactly where π = 0 is within it by the ratio.
+    assert!(fits.iter().all(|f| (f.low == 0.0) == (f.likelihood_ratio() <= 3.841_458_820_694_124)));
+    assert!(fits.iter().any(|f| f.pi > 0.0 && f.low == 0.0));
     assert!(fits.iter().all(|f| f.likelihood_ratio() >= 0.0 && (f.pi > 0.0 || (f.low == 0.0 && f.p_value == 1.0))));
 }
 

@@ -162,7 +162,7 @@ pub fn fit(law: Law, points: &[LawPoint]) -> Result<LawFit, Error> {
 /// no slope to be seen, or events exactly on the law.
 pub fn fit_with(law: Law, points: &[LawPoint], intervals: Intervals) -> Result<LawFit, Error> {
     let all: Vec<usize> = (0..points.len()).collect();
-    let likelihood = Likelihood::new(law, points, &all, None)?;
+    let likelihood = Likelihood::new(law, points, &all)?;
     let peak = likelihood.maximum(None)?;
     let s = likelihood.dimension() - 1;
     let estimates = likelihood.parameters(&peak.at).0;
@@ -211,7 +211,7 @@ pub fn fit_with(law: Law, points: &[LawPoint], intervals: Intervals) -> Result<L
 
 /// Estimates of (the law's parameters, σ) alone, from the points with these indices.
 pub(crate) fn estimate(law: Law, points: &[LawPoint], indices: &[usize]) -> Result<(Vec<f64>, f64), Error> {
-    let likelihood = Likelihood::new(law, points, indices, None)?;
+    let likelihood = Likelihood::new(law, points, indices)?;
     let peak = likelihood.maximum(None)?;
     Ok((likelihood.parameters(&peak.at).0, libm::exp(peak.at[likelihood.dimension() - 1])))
 }
@@ -247,8 +247,8 @@ fn resample(
         return Err(Error::TooFew { what: "bootstrap cell (group and stratum)", least: 2, got: 1 });
     }
     let refit = |sample: &[usize]| -> Option<(Vec<f64>, Vector)> {
-        let again = Likelihood::new(law, points, sample, Some((likelihood.low, likelihood.high))).ok()?;
-        let at = again.maximum(Some(peak.at)).ok()?.at;
+        let again = Likelihood::new(law, points, sample).ok()?;
+        let at = again.maximum(Some(again.translate(likelihood, &peak.at))).ok()?.at;
         Some((again.parameters(&at).0, at))
     };
     let s = likelihood.dimension() - 1;

@@ -39,8 +39,8 @@ pub(crate) struct Peak {
 }
 
 impl Likelihood {
-    /// The law on the points with these indices (repetitions allowed); `ends` fixes the range of the regressor (by default it is that of the points).
-    pub fn new(law: Law, points: &[LawPoint], indices: &[usize], ends: Option<(f64, f64)>) -> Result<Self, Error> {
+    /// The law on the points with these indices (repetitions allowed).
+    pub fn new(law: Law, points: &[LawPoint], indices: &[usize]) -> Result<Self, Error> {
         let what = law.name();
         if indices.is_empty() {
             return Err(Error::TooFew { what, least: 1, got: 0 });
@@ -73,11 +73,19 @@ impl Likelihood {
                 return Err(Error::Undefined { what, why: "all events are at one end of the covariate's range, so the law has no slope" });
             }
         }
-        let (low, high) = ends.unwrap_or((low, high));
         for row in &mut rows {
             row.w = if high > low { (row.w - low) / (high - low) } else { 0.0 };
         }
         Ok(Likelihood { law, rows, low, high, log_times })
+    }
+
+    /// A maximum of `other`, the same law on other points, in terms of this one's ends: where to start from.
+    pub fn translate(&self, other: &Likelihood, at: &Vector) -> Vector {
+        if self.law.form() == Form::Scale {
+            return *at;
+        }
+        let end = |u: f64| other.location(at, (u - other.low) / (other.high - other.low)).0;
+        [end(self.low), end(self.high), at[2]]
     }
 
     /// Number of unknowns, with ln σ.

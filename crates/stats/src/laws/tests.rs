@@ -92,6 +92,9 @@ fn censored_fits_agree_with_lifelines_and_scipy() {
         let (a, b) = (got.parameters[0], got.parameters[1]);
         let z = 1.959_963_984_540_054;
         near(libm::log(a.high / a.estimate) / z, want["se"][0].as_f64().unwrap(), 1e-5, "se of ln a");
+        near(a.low * a.high, a.estimate * a.estimate, 1e-12, "interval of a, symmetric on the logarithm");
+        near(b.low + b.high, 2.0 * b.estimate, 1e-12, "interval of b, symmetric");
+        near(got.sigma.low * got.sigma.high, got.sigma.estimate * got.sigma.estimate, 1e-12, "interval of sigma");
         near((b.high - b.estimate) / z, want["se"][1].as_f64().unwrap(), 1e-5, "se of b");
         near(b.estimate, want["lifelines"]["b"].as_f64().unwrap(), 1e-6, "b");
         near(libm::log(a.estimate), want["lifelines"]["ln_a"].as_f64().unwrap(), 1e-6, "ln a");
@@ -220,6 +223,21 @@ fn bootstrap_intervals_are_reproducible_and_near_the_normal_ones() {
     }
     let other = Intervals::Bootstrap { bootstrap: Bootstrap { resamples: 1_000, level: 0.95, seed: 1 }, strata: Strata::GroupAndStratum };
     assert_ne!(fit_with(Law::Power, &points, other).unwrap(), fit(Law::Power, &points).unwrap());
+    // The ends are those of the refits' own estimates: a resample is a fit to the points drawn, whichever settings were missed.
+    let sample: Vec<usize> = (0..60).filter(|i| (10..50).contains(i)).collect();
+    let drawn: Vec<LawPoint> = sample.iter().map(|&i| points[i]).collect();
+    for law in [Law::Power, Law::Offset, Law::Logarithmic, Law::Inverse] {
+        let all = likelihood::Likelihood::new(law, &points, &(0..60).collect::<Vec<_>>()).unwrap();
+        let part = likelihood::Likelihood::new(law, &points, &sample).unwrap();
+        let start = part.translate(&all, &all.maximum(None).unwrap().at);
+        let translated = part.parameters(&start).0;
+        let (fit_all, fit_part) = (fit_with(law, &points, WALD).unwrap(), fit_with(law, &drawn, WALD).unwrap());
+        let reached = part.parameters(&part.maximum(Some(start)).unwrap().at).0;
+        for i in 0..translated.len() {
+            near(translated[i], fit_all.parameters[i].estimate, 1e-9, "translated");
+            near(reached[i], fit_part.parameters[i].estimate, 1e-9, "reached");
+        }
+    }
 }
 
 #[test]
@@ -263,7 +281,7 @@ fn no_other_start_finds_a_higher_maximum() {
             .collect();
         let all: Vec<usize> = (0..12).collect();
         for law in [Law::Logarithmic, Law::Offset, Law::Power] {
-            let likelihood = likelihood::Likelihood::new(law, &points, &all, None).unwrap();
+            let likelihood = likelihood::Likelihood::new(law, &points, &all).unwrap();
             let best = likelihood.maximum(None).unwrap().local.value;
             for _ in 0..40 {
                 let start = [3.0 * random.normal(), 3.0 * random.normal(), random.normal()];
