@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub enum Class {
     /// It cannot be done as asked (exit 1).
     Failed,
+    /// What was typed cannot be understood (exit 2).
+    Usage,
     /// The machine refused: no room, no permission, too large (exit 5). The same call may succeed later.
     Refused,
     /// Another process is at work on it (exit 6).
@@ -21,6 +23,7 @@ impl Class {
     pub fn exit_code(self) -> u8 {
         match self {
             Class::Failed => 1,
+            Class::Usage => 2,
             Class::Refused => 5,
             Class::Held => 6,
             Class::Damaged => 7,
@@ -156,6 +159,22 @@ pub enum Error {
         /// One thing to do.
         advice: &'static str,
     },
+    /// A query that is not one SELECT which SQLite understands.
+    #[error("{what}; {advice}")]
+    Sql {
+        /// What is wrong, and where.
+        what: String,
+        /// One thing to do: the nearest name, or those that there are.
+        advice: String,
+    },
+    /// A query that took more than it was allowed to.
+    #[error("{what}; {advice}")]
+    Cap {
+        /// What it took too much of, and the limit.
+        what: String,
+        /// One thing to do.
+        advice: &'static str,
+    },
     /// The caller's table, tensor or name breaks a rule of the store.
     #[error("{what}")]
     Invalid {
@@ -168,7 +187,8 @@ impl Error {
     /// How to treat it.
     pub fn class(&self) -> Class {
         match self {
-            Error::Full { .. } | Error::Unwritable { .. } | Error::TooLarge { .. } => Class::Refused,
+            Error::Sql { .. } => Class::Usage,
+            Error::Full { .. } | Error::Unwritable { .. } | Error::TooLarge { .. } | Error::Cap { .. } => Class::Refused,
             Error::Damaged { .. } => Class::Damaged,
             Error::Held { .. } => Class::Held,
             Error::Io { .. }

@@ -9,13 +9,15 @@
 //! | `data/runs-<writer>-<n>.parquet`, `data/curves-…`, `data/decisions-…` | immutable parts |
 //! | `ckpt/<run>.safetensors` | the state of each unfinished run |
 //! | `weights/<name>.safetensors` | weights that are kept |
+//! | `index/<kind>.sqlite` | the tables for queries: derived, and may be deleted |
 //! | `manifest-<writer>.json` | a writer's parts with their hashes, and the files they stand for; a part counts once it is named here |
 //! | `leases/<question>-<I>of<N>-<writer>.json` | who works on what: advice, that nothing depends on |
 //!
 //! Every file but the segments is published by writing a temporary file, fsync, rename, and fsync of the folder, so that a writer killed at any instant
 //! leaves whole files or files that nobody reads. Segments are appended to, a frame with a checksum at a time: a killed writer leaves at most a torn last
-//! frame, which is passed over. There are no locks that anything depends on: each writer has its own manifest, and reading merges all of them ([`Campaign::read`]). Every
-//! part is hashed whenever it is read, and every checkpoint carries its own hash.
+//! frame, which is passed over. There are no locks that anything depends on: each writer has its own manifest, and reading merges all of them
+//! ([`Campaign::read`]). Every part is hashed whenever it is read whole, and every checkpoint carries its own hash; [`Campaign::scan`], which reads some
+//! columns of many rows, trusts the lengths.
 //!
 //! ```
 //! use pennydrop_store::{Campaign, Checkpoint, IfOther, Producer, Table, Tensor};
@@ -41,6 +43,7 @@ mod files;
 mod frame;
 mod gc;
 mod ids;
+mod index;
 mod lease;
 mod manifest;
 mod merge;
@@ -48,6 +51,7 @@ mod page_guard;
 mod parquet_read;
 mod parquet_write;
 mod piece;
+mod query;
 mod scan;
 mod scanner;
 mod segment;
@@ -59,10 +63,12 @@ pub use campaign::{Campaign, IfOther, Note};
 pub use checkpoint::{CHECKPOINT_SCHEMA, Checkpoint, Tensor, TensorType, load_weights, load_weights_file};
 pub use error::{Class, Error};
 pub use gc::Swept;
+pub use index::IndexInfo;
 pub use lease::{Holder, Lease};
 pub use manifest::{Manifest, PartInfo, Producer, SCHEMA};
 pub use parquet_read::{ReadOptions, parse_table, read_table};
 pub use parquet_write::{encode_table, write_table};
+pub use query::{Answer, Cell, Limits};
 pub use scan::{Scan, ScanData};
 pub use scanner::Scanner;
 pub use table::{Column, ColumnData, Table};
