@@ -146,13 +146,17 @@ pub fn law(rows: &Rows, x: &Axis, time: Time, resamples: usize, campaign: &str, 
         groups.push(Group { x: part[0].0, contraction: rate, t_mem, seen, median, end });
     }
     let options = CompareOptions { intervals: intervals(resamples), paired: Bootstrap { resamples: 2000, level: CONFIDENCE, seed: 0 } };
-    // What is predicted cannot be its own predictor.
-    let tried: Vec<Law> = Law::ALL.into_iter().filter(|l| !(time == Time::Mem && *l == Law::Proportional)).collect();
+    // What is predicted cannot be its own predictor, and a law cannot be compared on runs that it says nothing of.
+    let blind = points.iter().filter(|p| p.t_mem.is_none()).count();
+    let tried: Vec<Law> = Law::ALL.into_iter().filter(|l| *l != Law::Proportional || (time != Time::Mem && blind == 0)).collect();
     let comparison = compare(&tried, &points, &options)?;
     let mut notes = vec![format!(
         "ln T = ln f + σε, right-censored maximum likelihood; intervals {:.0} % by {resamples} bootstrap resamples within settings",
         100.0 * CONFIDENCE
     )];
+    if blind > 0 && time != Time::Mem {
+        notes.push(format!("proportional to t_mem is not tried: {blind} runs, and half of their settings' runs, never memorised"));
+    }
     if left_out > 0 {
         notes.push(format!("{left_out} runs are not in it: they never memorised, or their delay is not above 0"));
     }
