@@ -129,13 +129,20 @@ fn the_bands_of_a_cell_have_the_heights_of_its_shares() {
     let one = PhaseAxis { name: "one".into(), values: AxisValues::Numbers(vec![1.0]), log: true };
     let svg = phase_svg(&Phase { x: one.clone(), y: one, cells: vec![cell], budget: 1000.0, ..Phase::default() }, &phase_options(640.0));
     let doc = Document::parse(&svg).unwrap();
-    let height = |colour: &str| -> f64 {
+    let place = |colour: &str| -> (f64, f64) {
         let path = doc.descendants().find(|n| n.has_tag_name((SVG, "path")) && n.attribute("fill") == Some(colour)).unwrap_or_else(|| panic!("no {colour}"));
-        path.attribute("d").unwrap().split('v').nth(1).unwrap().split('h').next().unwrap().parse().unwrap()
+        // M x y h w v height h -w z
+        let d = path.attribute("d").unwrap();
+        let number = |from: char, to: char| -> f64 { d.split(from).nth(1).unwrap().split(to).next().unwrap().parse().unwrap() };
+        (number(' ', 'h'), number('v', 'h'))
     };
-    let whole = height("#F0E442") * 2.0;
+    let (top, half) = place("#F0E442");
+    let (whole, mut floor) = (half * 2.0, top + half);
+    // From the bottom up, each band on the one before.
     for (colour, share) in [("#F0E442", 0.5), ("#009E73", 0.2), ("#56B4E9", 0.15), ("#4A4A4A", 0.1), ("#000000", 0.05)] {
-        assert!((height(colour) - share * whole).abs() < 0.02, "{colour}: {} of {whole}", height(colour));
+        let (y, height) = place(colour);
+        assert!((height - share * whole).abs() < 0.02 && (y + height - floor).abs() < 0.02, "{colour}: {y} {height} of {whole} on {floor}");
+        floor = y;
     }
     check(&svg);
 }
@@ -208,6 +215,39 @@ fn four_hundred_cells_make_a_small_file() {
     assert!(svg.len() < 260_000, "{}", svg.len());
     let letters = words(&svg).iter().filter(|w| matches!(w.as_str(), "G" | "C" | "M" | "X" | "D")).count();
     assert!(letters > 350, "{letters}");
+}
+
+#[test]
+fn slanted_names_of_columns_keep_apart() {
+    for (n, width) in [(12, 320.0), (20, 320.0), (20, 640.0), (50, 640.0)] {
+        let svg = phase_svg(&phase(n, 2, 3, 12_000.0), &phase_options(width));
+        let doc = Document::parse(&svg).unwrap();
+        let slanted = doc.descendants().filter(|n| n.attribute("transform").is_some_and(|t| t.starts_with("rotate(-45")) && n.has_tag_name((SVG, "text")));
+        let mut at: Vec<(f64, f64)> = slanted.map(|n| (number(n, "y"), number(n, "x"))).collect();
+        at.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        assert!(at.len() >= 6, "{n} {width}: {}", at.len());
+        // At 45 degrees, lines are as far apart as their feet divided by the root of two.
+        assert!(at.windows(2).all(|w| w[0].0 != w[1].0 || (w[1].1 - w[0].1) / std::f64::consts::SQRT_2 >= 8.0), "{n} {width}: {at:?}");
+    }
+}
+
+#[test]
+fn names_of_curves_that_end_together_keep_apart() {
+    for width in [320.0, 640.0] {
+        let mut groups: Vec<SurvivalGroup> = (0..8).map(|i| group(&format!("arm {i}"), 3, 30, 30_000.0, 0.8, 12_000.0)).collect();
+        let svg = survival_svg(&groups, &survival_options(width));
+        check(&svg);
+        assert!((0..8).all(|i| words(&svg).iter().filter(|w| **w == format!("arm {i}")).count() == 2), "each at its curve and in the table");
+        // All down to nought at nearly the same times.
+        for (i, g) in groups.iter_mut().enumerate() {
+            *g = group(&format!("arm {i}"), i as u64, 30, 500.0, 0.3, 12_000.0);
+        }
+        check(&survival_svg(&groups, &survival_options(width)));
+        let mut same = law(6, 1e6, true);
+        let curve = same.fits[0].curve.clone();
+        same.fits.iter_mut().for_each(|f| f.curve = curve.clone());
+        check(&law_svg(&same, &law_options(width)));
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub(super) fn draw(svg: &mut Svg, panel: &Panel, groups: &[SurvivalGroup], right
         svg.text(rect.0 + 1.0, rect.3 - 2.5, TICK, Anchor::Start, &style, &plain(text));
         taken.push(rect);
     }
-    let centres = stack(&mut at_edge, panel.top - 4.0, panel.bottom + 4.0, HIGH);
+    let centres = stack(&mut at_edge, panel.top, panel.bottom + 4.0, HIGH);
     for ((y, i), centre) in at_edge.iter().zip(centres) {
         let from = lines[*i].last().map_or(x1, |p| p.0);
         let leader = format!(r#"fill="none" stroke="{}" stroke-width="0.8" stroke-opacity="0.75""#, style(*i).colour);
