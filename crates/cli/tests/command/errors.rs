@@ -95,7 +95,7 @@ fn a_folder_that_cannot_be_written_is_a_refusal() {
 }
 
 /// Whether `path` can be made a small file system. Needs root; where there is none, the test has nothing to stand on and says so.
-fn small_disk(path: &Path, size: &str) -> bool {
+pub fn small_disk(path: &Path, size: &str) -> bool {
     let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(path).output();
     mount.is_ok_and(|o| o.status.success())
 }

@@ -4,11 +4,14 @@
 
 mod errors;
 mod eval;
+mod faults;
 mod files;
 mod interrupted;
 mod known;
 mod many;
 mod output;
+mod sweep;
+mod tournament;
 
 use serde_json::Value;
 use std::path::Path;

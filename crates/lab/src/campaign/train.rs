@@ -296,7 +296,8 @@ impl Work<'_> {
             if result.as_ref().is_err_and(fatal) {
                 give_up.store(true, Ordering::Relaxed);
             }
-            result
+            // Small: there may be millions of them.
+            result.map_err(Box::new)
         });
         let mut unfinished = false;
         let mut broken = None;
@@ -304,11 +305,11 @@ impl Work<'_> {
             match result {
                 Some(Ok(true)) => all.trained += 1,
                 Some(Ok(false)) | None => unfinished = true,
-                Some(Err(e)) if fatal(&e) => broken = broken.or(Some(e)),
+                Some(Err(e)) if fatal(&e) => broken = broken.or(Some(*e)),
                 Some(Err(e)) => {
                     all.failures += 1;
                     if all.failed.len() < FAILURES {
-                        all.failed.push((id_of(self.design.id(setting, nth)), self.design.describe(setting), e));
+                        all.failed.push((id_of(self.design.id(setting, nth)), self.design.describe(setting), *e));
                     }
                 }
             }
