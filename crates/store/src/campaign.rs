@@ -83,8 +83,8 @@ impl Campaign {
         let path = folder.join(TOML);
         if files::read_if_there(&path)?.is_none() {
             files::make_folder(folder)?;
-            if files::names(folder)?.iter().any(|n| Manifest::is_name(n)) {
-                return Err(Error::damaged(&path, "it is gone, though the folder has manifests", COPY_BACK));
+            if files::names(folder)?.iter().any(|n| Manifest::is_name(n)) || !segment::list(folder)?.is_empty() {
+                return Err(Error::damaged(&path, "it is gone, though the folder has manifests or segments", COPY_BACK));
             }
             let head = Head { schema: SCHEMA, blake3: hash(text), made_by: made_by.clone() };
             let head = serde_json::to_string(&head).map_err(|e| Error::invalid(format!("the campaign's head cannot be written: {e}")))?;

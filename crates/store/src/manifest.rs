@@ -216,6 +216,14 @@ mod tests {
     }
 
     #[test]
+    fn those_of_schema_1_are_read() {
+        let body = r#"{"schema": 1, "writer": "a", "engine": "0.1.0", "numerics": "1", "class": "test", "campaign": "c", "parts":
+            [{"file": "data/runs-a-000000.parquet", "kind": "runs", "schema": 1, "rows": 3, "bytes": 99, "blake3": "00"}], "checkpoints": {"r1": "ff"}}"#;
+        let text = format!("{BEFORE_HASH}{}{AFTER_HASH}{body}{AFTER_BODY}", blake3::hash(body.as_bytes()).to_hex());
+        assert_eq!(Manifest::parse(Path::new("m"), text.as_bytes()).unwrap(), Manifest { schema: 1, ..example() });
+    }
+
+    #[test]
     fn newer_ones_are_named_as_such() {
         let mut newer = example();
         newer.schema = SCHEMA + 1;

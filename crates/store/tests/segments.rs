@@ -2,6 +2,7 @@
 
 use pennydrop_store::{Campaign, Error, IfOther, Producer, Table};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const TEXT: &str = "[task]\nname = \"modular\"\np = 97\n";
@@ -136,7 +137,10 @@ impl Copy {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<[Table; 3], Error> {
-        fs::write(&self.path, bytes).unwrap();
+        // Written over and not emptied first: ext4 flushes a file that is, to the disk, and there are thousands.
+        let mut file = fs::File::options().write(true).create(true).truncate(false).open(&self.path).unwrap();
+        file.write_all(bytes).unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
         Ok([self.reader.read("runs")?, self.reader.read("curves")?, self.reader.read("decisions")?])
     }
 }
@@ -225,7 +229,7 @@ fn segments_of_other_campaigns_and_writers_are_refused() {
     assert!(matches!(mine.read("runs"), Err(Error::Damaged { .. })));
     assert_eq!(mine.verify().unwrap().problems.len(), 1);
     // Ours under another's name would be absorbed under the wrong one.
-    fs::rename(&segments(mine.folder()).into_iter().find(|p| p.file_name().unwrap() != name).unwrap(), mine.folder().join("wal").join(&name)).unwrap();
+    fs::rename(segments(mine.folder()).into_iter().find(|p| p.file_name().unwrap() != name).unwrap(), mine.folder().join("wal").join(&name)).unwrap();
     assert!(mine.read("runs").unwrap_err().to_string().contains("writer"));
 }
 
@@ -295,4 +299,77 @@ fn dead_writers_are_taken_over_and_small_parts_merged() {
     let again = Campaign::open(temp.path(), &Producer { class: "other".into(), ..me() }).unwrap();
     again.log(&[("runs", &disagreeing)]).unwrap();
     assert!(matches!(alive.read("runs"), Err(Error::Disagree { .. })));
+}
+
+/// Every file below a folder, by its path within it.
+fn files(folder: &Path, below: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut all = std::collections::BTreeMap::new();
+    for entry in fs::read_dir(folder.join(below)).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        if folder.join(&path).is_dir() {
+            all.extend(files(folder, &path));
+        } else {
+            all.insert(path.clone(), fs::read(folder.join(&path)).unwrap());
+        }
+    }
+    all
+}
+
+/// All that a kill between two steps of a compaction or a sweep can leave, one after the other.
+#[test]
+fn every_state_between_two_steps_reads_the_same() {
+    let temp = tempfile::tempdir().unwrap();
+    let (first, second) = (create(temp.path()), create(temp.path()));
+    for i in 0..3 {
+        log(&first, i);
+        log(&second, i + 2); // one run in common
+    }
+    second.compact().unwrap();
+    log(&second, 9);
+    let want = ["runs", "curves", "decisions"].map(|k| second.read(k).unwrap());
+    let mut states = 0;
+    let mut check = |before: &std::collections::BTreeMap<String, Vec<u8>>, after: &std::collections::BTreeMap<String, Vec<u8>>| {
+        // The order that the code keeps: new parts, the manifest, then what they stand for goes.
+        let new = after.iter().filter(|(p, _)| p.starts_with("data/") && !before.contains_key(*p));
+        let manifests = after.iter().filter(|(p, b)| p.starts_with("manifest-") && before.get(*p) != Some(b));
+        let gone = before.keys().filter(|p| !after.contains_key(*p));
+        let steps: Vec<(&String, Option<&Vec<u8>>)> = new.chain(manifests).map(|(p, b)| (p, Some(b))).chain(gone.map(|p| (p, None))).collect();
+        assert!(steps.len() > 3, "{steps:?}");
+        for done in 0..=steps.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let mut now = before.clone();
+            for (path, bytes) in &steps[..done] {
+                match bytes {
+                    Some(b) => now.insert(path.to_string(), b.to_vec()),
+                    None => now.remove(*path),
+                };
+            }
+            for (path, bytes) in &now {
+                let path = folder.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, bytes).unwrap();
+            }
+            let reader = create(folder.path());
+            let tables = || ["runs", "curves", "decisions"].map(|k| reader.read(k).unwrap());
+            assert_eq!(tables(), want, "after {done} of {} steps", steps.len());
+            let report = reader.verify().unwrap();
+            assert!(report.problems.is_empty(), "{report:?}");
+            // Whoever comes next sweeps up, and still nothing has changed.
+            reader.gc(std::time::Duration::ZERO).unwrap();
+            assert_eq!(tables(), want, "swept after {done} of {} steps", steps.len());
+            let report = reader.verify().unwrap();
+            assert!(report.problems.is_empty() && report.litter.is_empty() && report.segments == 0, "{report:?}");
+            states += 1;
+        }
+    };
+    let before = files(temp.path(), "");
+    first.compact().unwrap();
+    let after = files(temp.path(), "");
+    check(&before, &after);
+    drop((first, second));
+    let sweeper = create(temp.path());
+    sweeper.gc(std::time::Duration::ZERO).unwrap();
+    check(&after, &files(temp.path(), ""));
+    eprintln!("{states} states");
 }
