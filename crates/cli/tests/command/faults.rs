@@ -84,19 +84,19 @@ fn resumed(folder: &Path) -> serde_json::Value {
 
 #[test]
 fn killed_at_many_instants_and_resumed_each_time() {
-    for (which, kills, seed) in [(&MANY[..], 14, 7u64), (&ROUNDS[..], 8, 11)] {
+    for (which, kills, seed) in [(&MANY[..], 32, 7u64), (&ROUNDS[..], 20, 11)] {
         let folder = tempfile::tempdir().unwrap();
         let mut random = seed;
         let mut hit = 0;
         for kill in 0..kills {
-            let first = in_folder(which, "c", &[]);
-            let again = ["resume", "c"];
+            let first = in_folder(which, "c", &["--threads", "1"]);
+            let again = ["resume", "c", "--threads", "1"];
             let there =
                 folder.path().join("c/campaign.toml").exists() && !files(&folder.path().join("c"), ".toml").iter().all(|p| p.ends_with("campaign.toml"));
             let mut child = start(folder.path(), if there { &again } else { &first });
             // Knuth's MMIX generator; the high bits are the good ones.
             random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            std::thread::sleep(Duration::from_micros((random >> 33) % 60_000));
+            std::thread::sleep(Duration::from_micros((random >> 33) % 30_000));
             child.kill().unwrap();
             hit += usize::from(!child.wait().unwrap().success());
             // Whatever was published is whole, at any instant.
@@ -105,7 +105,7 @@ fn killed_at_many_instants_and_resumed_each_time() {
                 assert_eq!(status.code, 0, "kill {kill}: {}", status.err);
             }
         }
-        assert!(hit >= kills / 2, "only {hit} of {kills} kills hit it at work");
+        assert!(hit >= kills / 4, "only {hit} of {kills} kills hit it at work");
         call(folder.path(), &in_folder(which, "c", &[]));
         resumed(folder.path());
         assert_eq!(difference(&folder.path().join("c"), undisturbed(which)), None);
@@ -279,7 +279,7 @@ fn a_segment_cut_anywhere_loses_nothing_but_its_tail() {
     let name = segment.file_name().unwrap().to_owned();
     let bytes = std::fs::read(&segment).unwrap();
     let before = rows(&whole);
-    let mut cuts: Vec<usize> = (0..10).map(|k| k * bytes.len() / 10).collect();
+    let mut cuts: Vec<usize> = (0..16).map(|k| k * bytes.len() / 16).collect();
     cuts.extend([1, 15, 16, 17, bytes.len() - 1]);
     for cut in cuts {
         let there = folder.path().join(format!("cut{cut}"));
