@@ -194,6 +194,12 @@ mod tests {
         };
         let got = maximise(vec![40.0], 0.0, bowl).unwrap();
         assert!((got.theta[0] - 3.0).abs() < 1e-10 && (got.point.value + 1.0).abs() < 1e-14);
+        // −ln cosh(x): from 2 a whole Newton step (−sinh x cosh x = −13.6) overshoots, and would for ever; halved ones arrive.
+        let ridge = |t: &[f64]| {
+            let (c, s) = (libm::cosh(t[0]), libm::sinh(t[0]));
+            Point { value: -libm::log(c), gradient: vec![-s / c], information: vec![1.0 / (c * c)] }
+        };
+        assert!(maximise(vec![2.0], 0.0, ridge).unwrap().theta[0].abs() < 1e-10);
         // −exp(−x): supremum 0 at infinity.
         let slope = |t: &[f64]| Point { value: -libm::exp(-t[0]), gradient: vec![libm::exp(-t[0])], information: vec![libm::exp(-t[0])] };
         assert_eq!(maximise(vec![0.0], 0.0, slope).unwrap_err(), Stop::Runaway(0));

@@ -73,7 +73,7 @@ fn difference_of_restricted_means() {
     let curve = |o: &[Observation]| KaplanMeier::new(o).unwrap();
     let fixture = comparisons();
     let (_, observations, _) = data(&fixture["sets"]["freireich"]);
-    // R: survRM2-like by hand from print(survfit, rmean = 23): 6-MP against placebo.
+    // 6-MP against placebo; both restricted means and their standard errors are held to R in the tests of the curve.
     let (a, b) = (curve(&observations[..21]), curve(&observations[21..]));
     let got = restricted_mean_difference(&a, &b, 23.0).unwrap();
     let (x, y) = (a.restricted_mean(23.0).unwrap(), b.restricted_mean(23.0).unwrap());
