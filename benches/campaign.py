@@ -26,7 +26,7 @@ import shlex
 import statistics
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,25 +58,20 @@ def busy():
     return (user + nice + system + irq + soft) / TICKS, steal / TICKS
 
 
-def run(words, **more):
-    """Runs a process to its end, and measures it; reads its output all the while."""
-    before, start = busy(), time.monotonic()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **more)
-    heard = {}
-    readers = [threading.Thread(target=lambda n=n, f=f: heard.update({n: f.read()})) for n, f in (("out", process.stdout), ("err", process.stderr))]
-    for reader in readers:
-        reader.start()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - start
-    for reader in readers:
-        reader.join()
-    process.stdout.close()
-    process.stderr.close()
-    process.returncode = code = os.waitstatus_to_exitcode(status)
-    after = busy()
-    cpu = usage.ru_utime + usage.ru_stime
-    others = max(0.0, (sum(after) - sum(before) - cpu) / (wall * os.cpu_count()))
-    return Measured(code, heard["out"].decode(), heard["err"].decode(), wall, cpu, usage.ru_maxrss * 1024, others)
+def run(words, hear=True):
+    """Runs a process to its end, and measures it. Its output goes to files and is read afterwards: what Python holds would count as the next one's memory."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        before, start = busy(), time.monotonic()
+        process = subprocess.Popen(words, stdout=out if hear else subprocess.DEVNULL, stderr=err, stdin=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - start
+        process.returncode = code = os.waitstatus_to_exitcode(status)
+        after = busy()
+        cpu = usage.ru_utime + usage.ru_stime
+        others = max(0.0, (sum(after) - sum(before) - cpu) / (wall * os.cpu_count()))
+        out.seek(0)
+        err.seek(0)
+        return Measured(code, out.read().decode(), err.read(100_000).decode(errors="replace"), wall, cpu, usage.ru_maxrss * 1024, others)
 
 
 class Book:
@@ -118,11 +113,11 @@ def size(folder):
     return sizes
 
 
-def timed(book, part, name, words, repetitions):
+def timed(book, part, name, words, repetitions, hear=False):
     """Several calls of one command: median, range, largest peak of memory. Nothing if the command fails."""
     results = []
     for _ in range(repetitions):
-        m = run(words)
+        m = run(words, hear)
         if m.code != 0:
             book.row(part, f"{name}: failed", m.code, "exit code", (m.err.strip().splitlines() or ["no message"])[0][:200])
             return None
@@ -142,7 +137,7 @@ def campaign(args, book):
     out = str(args.folder / "undisturbed")
     sweep = [args.pennydrop, "sweep", *CAMPAIGN, "--seeds", str(args.seeds), "--threads", str(args.threads), "--out", out]
     runs = SETTINGS * args.seeds
-    plans = timed(book, "campaign", "plan (--dry-run, with 3 s of calibration at most)", [*sweep, "--dry-run", "--json"], 3)
+    plans = timed(book, "campaign", "plan (--dry-run, with 3 s of calibration at most)", [*sweep, "--dry-run", "--json"], 3, hear=True)
     cost = json.loads(plans[0].out)
     for key, unit in (("runs", "runs"), ("packs", "programs"), ("steps", "steps"), ("bytes", "B"), ("seconds", "s")):
         book.row("campaign", f"plan says: {key}", cost[key], unit, "at most" if key in ("steps", "bytes", "seconds") else "")

@@ -142,7 +142,15 @@ fn a_run_that_was_stopped_in_the_middle_goes_on_from_there() {
     assert_eq!(files(&folder.path().join("c/ckpt"), ".safetensors").len(), 1);
     let status = call(folder.path(), &["status", "c"]);
     assert!(status.out.contains("1 runs are begun"), "{}", status.out);
-    assert_eq!(resumed(folder.path())["trained"], 2);
+    // A state that is damaged costs its run, and no other.
+    let state = files(&folder.path().join("c/ckpt"), ".safetensors").pop().unwrap();
+    let good = std::fs::read(&state).unwrap();
+    std::fs::write(&state, &good[..good.len() / 2]).unwrap();
+    let ran = call(folder.path(), &["resume", "c"]);
+    assert!(ran.code == 3 && ran.err.contains(state.file_name().unwrap().to_str().unwrap()), "{} {}", ran.code, ran.err);
+    assert_eq!(rows(&folder.path().join("c")), 1);
+    std::fs::write(&state, &good).unwrap();
+    assert_eq!(resumed(folder.path())["trained"], 1);
     assert!(files(&folder.path().join("c/ckpt"), ".safetensors").is_empty());
     // Its clock ran on, and its weights and every evaluation are those of a run that nobody stopped.
     assert_eq!(call(folder.path(), &in_folder(&long, "whole", &[])).code, 0);
@@ -238,18 +246,21 @@ fn work_that_is_done_twice_is_counted_once() {
     let record = folder.path().join("c");
     let first = start(folder.path(), &in_folder(&MANY, "c", &["--threads", "1", "--json"]));
     wait("segment", || segment_bytes(&record) > 5000);
-    // As if its lease had ended unnoticed; it says again that it lives every two seconds only.
-    for lease in files(&record.join("leases"), ".json") {
+    // As a machine that falls asleep until its lease has ended, and wakes when somebody else has done all the work.
+    kill_process(Pid::from_child(&first), Signal::STOP).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    for lease in files(&record.join("leases"), "") {
         std::fs::remove_file(lease).unwrap();
     }
-    let second: Ran = start(folder.path(), &["resume", "c", "--threads", "1", "--json"]).wait_with_output().unwrap().into();
+    let second = resumed(folder.path());
+    kill_process(Pid::from_child(&first), Signal::CONT).unwrap();
     let first: Ran = first.wait_with_output().unwrap().into();
-    let trained = |r: &Ran| {
-        assert_eq!(r.code, 0, "{}", r.err);
-        serde_json::from_str::<serde_json::Value>(&r.out).unwrap()["trained"].as_u64().unwrap()
-    };
-    assert!(trained(&first) + trained(&second) > 48, "nothing was done twice");
+    assert_eq!(first.code, 0, "{}", first.err);
+    let first: serde_json::Value = serde_json::from_str(&first.out).unwrap();
+    assert_eq!(first["trained"], 48, "it does not know");
+    assert!(second["trained"].as_u64().unwrap() > 24, "{second}");
     same_record(&record, undisturbed(&MANY));
+    assert!(call(folder.path(), &["doctor", "c"]).out.contains("whole"));
 }
 
 #[test]
@@ -458,4 +469,28 @@ fn a_full_disk_of_any_size_ends_cleanly_and_resumes() {
         assert_eq!((again.code, differs), (0, None), "{kilobytes} kB: {}", again.err);
     }
     assert!(full >= 3, "{full}");
+}
+
+#[test]
+fn tidying_up_beside_workers_that_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(call(folder.path(), &in_folder(&MANY, "c", &["--time", "0.001s"])).code, 75);
+    let mut random = 5u64;
+    for _ in 0..16 {
+        let mut worker = start(folder.path(), &["resume", "c", "--threads", "1", "--quiet"]);
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let until = Instant::now() + Duration::from_micros((random >> 33) % 40_000);
+        // What is older than a hundredth of a second is taken for left over, unless its writer lives.
+        while Instant::now() < until {
+            let gc = call(folder.path(), &["gc", "c", "--age", "0.01s"]);
+            assert_eq!(gc.code, 0, "{}", gc.err);
+        }
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    }
+    resumed(folder.path());
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(call(folder.path(), &["gc", "c", "--age", "0.01s"]).code, 0);
+    assert!(files(&folder.path().join("c/wal"), ".seg").is_empty(), "segments of the dead are parts now");
+    same_record(&folder.path().join("c"), undisturbed(&MANY));
 }
