@@ -150,7 +150,9 @@ impl Lease {
             others.iter().find(|(_, h)| h.live).map_or(Ok(()), |(_, h)| Err(held(h)))
         };
         let holder = Holder { until: end(self.hold), progress: progress.clone(), ..self.holder.clone() };
-        let renewed = rival().and_then(|()| files::publish(&self.path, &encode(&holder)?)).and_then(|()| rival());
+        // Made again if somebody has removed it: who works is worth knowing.
+        let publish = || files::make_folder(&self.folder).and_then(|()| files::publish(&self.path, &encode(&holder)?));
+        let renewed = rival().and_then(|()| publish()).and_then(|()| rival());
         if matches!(renewed, Err(Error::Held { .. })) {
             self.give_back();
         }

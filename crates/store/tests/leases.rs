@@ -68,6 +68,17 @@ fn one_that_has_ended_is_taken_over_and_its_holder_told() {
 }
 
 #[test]
+fn a_folder_that_is_removed_is_made_again_by_whoever_works() {
+    let temp = tempfile::tempdir().unwrap();
+    let campaign = open(temp.path());
+    let lease = campaign.lease("q", (0, 1), HOUR).unwrap();
+    std::fs::remove_dir_all(temp.path().join("leases")).unwrap();
+    assert!(campaign.leases().unwrap().is_empty());
+    lease.renew(&json!(null)).unwrap();
+    assert!(open(temp.path()).leases().unwrap().iter().any(|h| h.live && h.writer == campaign.writer()));
+}
+
+#[test]
 fn of_many_that_race_at_most_one_holds_a_share() {
     let temp = tempfile::tempdir().unwrap();
     open(temp.path());
