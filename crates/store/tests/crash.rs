@@ -242,7 +242,7 @@ fn killed_at_any_instant() {
 }
 
 fn curve(id: &str) -> Table {
-    Table::default().str("run_id", vec![Some(id); 4]).i64("step", (0..4).map(Some)).f64("loss", (0..4).map(|s| Some(f64::from(s as i32) / 3.0)))
+    Table::default().str("run_id", vec![Some(id); 4]).i64("step", (0..4).map(Some)).f64("loss", (0..4).map(|s| Some(f64::from(s) / 3.0)))
 }
 
 /// The writer that [`killed_while_logging_compacting_and_sweeping`] starts in a campaign's folder and kills. Started anywhere else it does nothing.
