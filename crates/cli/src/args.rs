@@ -36,6 +36,12 @@ pub enum Command {
     Diff(DiffArgs),
     /// Draw runs as SVG and PNG
     Plot(PlotArgs),
+    /// Ask a campaign in SQL
+    Query(QueryArgs),
+    /// Write a campaign's tables for other programs
+    Export(ExportArgs),
+    /// Build the index of a campaign anew, from which queries are answered
+    Reindex(FolderArgs),
     /// What a training step costs, and what each rewrite brings
     Explain(ExplainArgs),
     /// Logits and activations of a run at a step, as NumPy arrays
@@ -315,6 +321,83 @@ pub struct PlotArgs {
     #[arg(long)]
     pub pool: bool,
     /// The numbers as JSON on stdout, where the picture has some
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// One SELECT over the tables runs, curves and decisions; column names with a dot stand in double quotes
+    #[arg(value_name = "SQL")]
+    pub sql: String,
+    /// As JSON on stdout
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// As CSV on stdout
+    #[arg(long)]
+    pub csv: bool,
+    /// Give up after this much time, such as 30s or 5m; building the index is not counted
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s")]
+    pub time: Duration,
+    /// Give up beyond this much memory, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub memory: u64,
+    /// Print at most this many rows
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub rows: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values (RFC 4180)
+    Csv,
+    /// A JSON object a line: of runs, that of `run --json`
+    Jsonl,
+    /// NumPy: an array a column; integers with gaps become numbers, where a gap is NaN
+    Npz,
+    /// Event files of the curves, a folder a run
+    Tensorboard,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableName {
+    /// A row a run
+    Runs,
+    /// A row an evaluation
+    Curves,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// In which form
+    #[arg(value_enum, default_value_t = ExportFormat::Csv)]
+    pub format: ExportFormat,
+    /// Which table (default: runs; of tensorboard, curves)
+    #[arg(long, value_enum)]
+    pub table: Option<TableName>,
+    /// Only runs whose ids begin so; may be repeated
+    #[arg(long = "run", value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// The file, or folder, to write (default: stdout)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FolderArgs {
+    /// The campaign folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// As JSON on stdout
     #[arg(long)]
     pub json: bool,
 }

@@ -7,10 +7,12 @@ mod config;
 mod doctor;
 mod eval;
 mod explain;
+mod export;
 mod list;
 mod output;
 mod plot;
 mod progress;
+mod query;
 mod run;
 mod screen;
 mod show;
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
         Command::Show(a) => show::show(&a),
         Command::Diff(a) => show::diff(&a),
         Command::Plot(a) => plot::plot(&a),
+        Command::Query(a) => query::query(&a),
+        Command::Export(a) => export::export(&a),
+        Command::Reindex(a) => query::reindex(&a),
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
         Command::Config(a) => config::config(&a),

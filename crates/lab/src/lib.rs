@@ -7,6 +7,7 @@
 //! | job → results, with signals, wall time, checkpoints and threads | [`runner`], [`threads`], [`signals`] |
 //! | results → the campaign folder, and back | [`mod@record`], [`result`], [`locate`] |
 //! | results → words, JSON, figures | [`words`], [`json`], [`picture`] |
+//! | results → files of other programs | [`export`] |
 //! | what a step costs, and what the machine can do | [`explain`], [`machine`] |
 //! | what a network computes at a step | [`eval`] |
 //!
@@ -16,6 +17,7 @@ pub mod campaign;
 mod error;
 pub mod eval;
 pub mod explain;
+pub mod export;
 pub mod inputs;
 pub mod job;
 pub mod json;

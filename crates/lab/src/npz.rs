@@ -74,7 +74,7 @@ fn npy(array: &Array) -> Vec<u8> {
 }
 
 /// The checksum of zip (ISO 3309), a nibble at a time.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0xEDB8_8320;
     let table: [u32; 256] = std::array::from_fn(|i| (0..8).fold(i as u32, |c, _| if c & 1 == 1 { c >> 1 ^ POLYNOMIAL } else { c >> 1 }));
     !bytes.iter().fold(!0, |c, b| c >> 8 ^ table[((c ^ u32::from(*b)) & 255) as usize])

@@ -13,6 +13,7 @@ use crate::scan::{Scan, ScanData};
 use crate::segment;
 use crate::table::{ColumnData, Table};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// So many parts are kept open, so that their rows can be read even after another process has compacted and removed them.
 const KEEP_OPEN: usize = 256;
@@ -118,15 +119,25 @@ impl Scanner {
     /// # Errors
     /// As [`Campaign::scan`].
     pub fn take(&self, columns: &[&str]) -> Result<Scan, Error> {
-        let mut scan = Scan { rows: self.order.len(), columns: Vec::new() };
-        let sorted = self.order.iter().enumerate().all(|(i, &row)| i == row as usize);
+        self.take_rows(columns, 0..self.order.len())
+    }
+
+    /// These columns of some rows of the sorted table; a range beyond its end is cut. It reads the whole columns, one after the other, and keeps these rows.
+    ///
+    /// # Errors
+    /// As [`Campaign::scan`].
+    pub fn take_rows(&self, columns: &[&str], rows: Range<usize>) -> Result<Scan, Error> {
+        let end = rows.end.min(self.order.len());
+        let order = &self.order[rows.start.min(end)..end];
+        let all = order.len() == self.total() && order.iter().enumerate().all(|(i, &row)| i == row as usize);
+        let mut scan = Scan { rows: order.len(), columns: Vec::new() };
         for (_, name) in columns.iter().enumerate().filter(|(i, name)| !columns[..*i].contains(name)) {
             let data = if *name == "run_id" && self.ids.len() > 0 {
-                Some(ScanData::Text(self.ids.text(&self.order)))
+                Some(ScanData::Text(self.ids.text(order)))
             } else {
                 let mut data = self.all(name)?;
-                if let (Some(d), false) = (&mut data, sorted && self.order.len() == self.total()) {
-                    d.pick(&self.order);
+                if let (Some(d), false) = (&mut data, all) {
+                    d.pick(order);
                 }
                 data
             };

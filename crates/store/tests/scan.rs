@@ -82,6 +82,11 @@ proptest! {
                 let scan = writers[0].scan("runs", &names(&read)).unwrap();
                 prop_assert_eq!(scan.rows(), read.rows());
                 prop_assert_eq!(scan.into_table(), read.clone());
+                // In two halves, the second with a range that is too long.
+                let (scanner, half) = (writers[0].scanner("runs").unwrap(), read.rows() / 2);
+                let mut halves = scanner.take_rows(&names(&read), 0..half).unwrap().into_table();
+                halves.append(scanner.take_rows(&names(&read), half..usize::MAX).unwrap().into_table()).unwrap();
+                prop_assert_eq!(halves, read.clone());
                 // In portions: the same rows in another order.
                 let mut found = portions(&writers[0], "runs");
                 if read.rows() > 0 {

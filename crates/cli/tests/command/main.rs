@@ -4,12 +4,14 @@
 
 mod errors;
 mod eval;
+mod export;
 mod faults;
 mod files;
 mod interrupted;
 mod known;
 mod many;
 mod output;
+mod query;
 mod sweep;
 mod tournament;
 
