@@ -179,7 +179,7 @@ pub struct TournamentArgs {
     /// Tuning seeds 0 to N - 1, which choose each arm's setting (default: 4)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub seeds: Option<u32>,
-    /// Judging seeds N to N + N2 - 1, which decide (default: as many as tuning seeds)
+    /// Judging seeds N to N + N2 - 1, which decide (default: as many as tuning seeds, at least 2)
     #[arg(long, value_name = "N2", value_parser = clap::value_parser!(u32).range(2..=50_000))]
     pub judge: Option<u32>,
     /// The draw of the settings (default: 0)

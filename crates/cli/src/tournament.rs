@@ -36,7 +36,7 @@ fn designed(a: &TournamentArgs) -> Result<Tournament, Error> {
     let terms = Terms {
         settings: number(a.settings, table.settings).unwrap_or(SETTINGS),
         seeds,
-        judge: number(a.judge, table.judge).unwrap_or(seeds),
+        judge: number(a.judge, table.judge).unwrap_or(seeds.max(2)),
         sample_seed: a.sample_seed.map(u64::from).or(table.sample_seed).unwrap_or(0),
     };
     Tournament::new(base, common, arms, terms, a.spec.no_rewrite.clone())

@@ -6,6 +6,7 @@
 //! | spec → a job: files read, runs named by their content | [`job`], [`inputs`] |
 //! | job → results, with signals, wall time, checkpoints and threads | [`runner`], [`threads`], [`signals`] |
 //! | results → the campaign folder, and back | [`mod@record`], [`result`], [`locate`] |
+//! | arms compared at equal tuning budget | [`tournament`] |
 //! | results → words, JSON, figures | [`words`], [`json`], [`picture`] |
 //! | results → files of other programs | [`export`] |
 //! | what a step costs, and what the machine can do | [`explain`], [`machine`] |
@@ -33,6 +34,7 @@ pub mod runner;
 pub mod signals;
 pub mod spec;
 pub mod threads;
+pub mod tournament;
 mod trainer;
 pub mod view;
 pub mod words;

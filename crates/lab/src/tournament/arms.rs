@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::campaign::Design;
-use crate::spec::resolve::short_hash;
+use crate::spec::resolve::{OF_TRAJECTORY, short_hash};
 use crate::spec::sweep::{Key, Sweep, key_name, split};
 use crate::spec::{Base, Section};
 use pennydrop_registry::SpecError;
@@ -72,7 +72,11 @@ impl ArmWords {
     pub fn new(name: &str, words: Vec<String>) -> Result<ArmWords, SpecError> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
-            return Err(SpecError::new("--arm", format!("`{}` is no name for an arm", crate::spec::grammar::shown(name)), format!("1 to {LONGEST} characters, then a colon: {FORM}")));
+            return Err(SpecError::new(
+                "--arm",
+                format!("`{}` is no name for an arm", crate::spec::grammar::shown(name)),
+                format!("1 to {LONGEST} characters, then a colon: {FORM}"),
+            ));
         }
         Ok(ArmWords { name: name.to_string(), words })
     }
@@ -155,10 +159,10 @@ impl Tournament {
         Design::new(self.base.clone(), Sweep::parse(&words)?, self.without.clone(), None)
     }
 
-    /// A name for its folder: the label, and a hash of what decides the settings and what their results say. More seeds, or a larger budget, are more of the
+    /// A name for its folder: the label, and a hash of what decides the settings and how they are judged. More seeds, or a larger budget, are more of the
     /// same and find the same folder.
     pub fn folder_name(&self) -> String {
-        let names: Vec<String> = self.arms.iter().map(|a| format!("{} {} {:016x}\n", a.name, a.tuning.folder_name(), a.tuning.judged)).collect();
+        let names: Vec<String> = self.arms.iter().map(|a| format!("{} {}\n", a.name, a.tuning.folder_name())).collect();
         let clean: String = self.base.label.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(40).collect();
         let clean = clean.trim_start_matches('.');
         format!("tournament-{}-{}", if clean.is_empty() { "arms" } else { clean }, short_hash(&names.concat(), 8))
@@ -199,7 +203,8 @@ fn enter(base: &Base, common: &[String], arm: ArmWords, terms: &Terms, without: 
     for key in &own {
         let allowed = match key.0 {
             Section::Seed => "--seeds N for tuning and --judge N for judging: the same for every arm",
-            Section::Train if key.1 == "steps" => "one budget for every arm: say it once, before the arms",
+            // One record judges all of its runs alike, and so does a comparison.
+            Section::Train if !OF_TRAJECTORY.contains(&key.1.as_str()) => "one budget, and one way of judging, for every arm: say it once, before the arms",
             Section::Record => "one way of recording for every arm: say it once, before the arms",
             _ => continue,
         };

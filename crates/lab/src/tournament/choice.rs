@@ -91,13 +91,23 @@ pub fn flop_per_step(job: &Job) -> Result<f64, SpecError> {
 pub fn runs(design: &Design, setting: usize, record: &Record) -> Result<Vec<Known>, Error> {
     let one = |nth: usize| {
         let id = design.id(setting, nth);
-        let known = record.known_by(id).filter(|k| k.answers(design.judged, design.budget));
+        let known = record.known_by(id).filter(|k| k.covers(design.judged, design.budget));
         known.ok_or_else(|| Error::System {
             doing: format!("compare the arms: run {} ({}) has no result", crate::known::id_of(id), design.describe(setting)),
             why: "it failed, or was trained under other limits".into(),
         })
     };
     (0..design.seeds.len()).map(one).collect()
+}
+
+/// Whether a run generalised within the budget; a larger one may have been asked for since.
+pub fn grokked(k: &Known, budget: u64) -> bool {
+    k.t_grok.is_some_and(|t| t <= budget)
+}
+
+/// Whether it diverged before it did, within the budget.
+pub fn diverged(k: &Known, budget: u64) -> bool {
+    k.end == End::Diverged && k.steps <= budget && !grokked(k, budget)
 }
 
 /// Times to generalise, censored at the budget where a run was not there by then.
@@ -125,10 +135,10 @@ pub fn choose(design: &Design, record: &Record) -> Result<Tuned, Error> {
         let runs = runs(design, setting, record)?;
         tried.push(Tried {
             setting,
-            grokked: runs.iter().filter(|k| k.t_grok.is_some()).count(),
-            diverged: runs.iter().filter(|k| k.t_grok.is_none() && k.end == End::Diverged).count(),
+            grokked: runs.iter().filter(|k| grokked(k, design.budget)).count(),
+            diverged: runs.iter().filter(|k| diverged(k, design.budget)).count(),
             restricted: restricted(&times(&runs, design.budget), design.budget.max(1) as f64)?,
-            steps: runs.iter().map(|k| k.steps).sum(),
+            steps: runs.iter().map(|k| k.steps.min(design.budget)).sum(),
             flop_per_step,
         });
     }
@@ -192,9 +202,9 @@ pub fn edges(design: &Design, chosen: usize) -> Vec<String> {
         // What lies at the end of all that the key may be is at no edge of our making.
         let (lowest, highest) = range(key);
         if x == least && lowest.is_none_or(|l| x > l) {
-            out.push(format!("{name}={shown} is the smallest that was tried"));
+            out.push(format!("{name}={shown} is the smallest of those tried"));
         } else if x == most && highest.is_none_or(|h| x < h) {
-            out.push(format!("{name}={shown} is the largest that was tried"));
+            out.push(format!("{name}={shown} is the largest of those tried"));
         }
     }
     out

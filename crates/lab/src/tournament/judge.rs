@@ -3,10 +3,10 @@
 use crate::Error;
 use crate::campaign::Design;
 use crate::job::Job;
-use crate::known::{End, Known};
+use crate::known::Known;
 use crate::record::Record;
 use crate::tournament::arms::Tournament;
-use crate::tournament::choice::{Tuned, restricted, runs, times};
+use crate::tournament::choice::{Tuned, diverged, grokked, restricted, runs, times};
 use crate::tournament::leaks::{leaks, unmatched};
 use crate::view::summary::CONFIDENCE;
 use pennydrop_stats::{BandKind, KaplanMeier, LogRank, Observation, QuantileEstimate, RestrictedMean, holm, log_rank, restricted_mean_difference};
@@ -135,10 +135,10 @@ pub fn judge(tournament: &Tournament, tuned: &[Tuned], judging: &[Design], recor
         arms.push(Standing {
             name: arm.name.clone(),
             n: known.len(),
-            grokked: known.iter().filter(|k| k.t_grok.is_some()).count(),
-            censored: known.iter().filter(|k| k.t_grok.is_none() && k.end != End::Diverged).count(),
-            diverged: known.iter().filter(|k| k.t_grok.is_none() && k.end == End::Diverged).count(),
-            memorised: known.iter().filter(|k| k.t_mem.is_some()).count(),
+            grokked: known.iter().filter(|k| grokked(k, budget)).count(),
+            censored: known.iter().filter(|k| !grokked(k, budget) && !diverged(k, budget)).count(),
+            diverged: known.iter().filter(|k| diverged(k, budget)).count(),
+            memorised: known.iter().filter(|k| k.t_mem.is_some_and(|t| t <= budget)).count(),
             median: KaplanMeier::new(&steps)?.median(CONFIDENCE, BandKind::LogLog)?,
             units: [unit(steps), unit(work)],
             flop_per_step: flop,
@@ -204,10 +204,10 @@ fn delay(runs: &[Known], budget: u64) -> Result<Option<QuantileEstimate>, Error>
     let seen: Vec<Observation> = runs
         .iter()
         .filter_map(|k| {
-            let mem = k.t_mem? as f64;
+            let mem = k.t_mem.filter(|t| *t <= budget)? as f64;
             Some(match k.t_grok {
-                Some(t) => Observation::event(t as f64 - mem),
-                None => Observation::censored(budget as f64 - mem),
+                Some(t) if t <= budget => Observation::event(t as f64 - mem),
+                _ => Observation::censored(budget as f64 - mem),
             })
         })
         .collect();

@@ -7,6 +7,9 @@ use crate::view::axis::short;
 use crate::view::summary::estimate;
 use crate::words::{count, duration};
 
+/// Judging seeds below which a normal approximation is called rough.
+const ROUGH: usize = 20;
+
 /// `8.21e9`.
 pub fn flop(x: f64) -> String {
     if x == 0.0 { "0".into() } else { format!("{x:.2e}") }
@@ -137,21 +140,26 @@ pub fn notes(t: &Tournament, tuned: &[Tuned], outcome: &Outcome) -> Vec<String> 
     let mut out = Vec::new();
     for (a, (x, s)) in tuned.iter().zip(&outcome.arms).enumerate() {
         out.push(format!("chosen   {}: {}", s.name, setting(t, a, x.chosen)));
-        if !x.any() {
-            out.push("           no setting generalised on any tuning seed: the choice says nothing".into());
+        match x.any() {
+            true => out.extend(x.edges.iter().map(|e| format!("           edge: {e}; a better setting may lie beyond"))),
+            false => out.push("           no setting generalised on any tuning seed: the choice says nothing".into()),
         }
-        out.extend(x.edges.iter().map(|e| format!("           edge: {e}; a better setting may lie beyond")));
         out.extend(s.leaks.iter().chain(&s.unmatched).map(|l| format!("           {l}")));
     }
     for (u, unit) in ["steps", "compute"].into_iter().enumerate() {
         let first = outcome.first[u].map_or("no arm in competition generalised".to_string(), |a| format!("{} has the smallest mean", outcome.arms[a].name));
-        let test = outcome.log_rank[u].as_ref().map_or(String::new(), |l| format!("; log-rank over arms in competition: χ² = {:.2} with {} df, p = {}", l.statistic, l.df, p(Some(l.p))));
+        let test = outcome.log_rank[u]
+            .as_ref()
+            .map_or(String::new(), |l| format!("; log-rank over arms in competition: χ² = {:.2} with {} df, p = {}", l.statistic, l.df, p(Some(l.p))));
         out.push(format!("in {unit}: {first}{test}"));
     }
     out.push(format!(
         "means are of min(t_grok, horizon), so runs that diverged or were censored stay in n; less {}: below 0 is sooner; Holm over the arms in competition",
         outcome.arms[outcome.reference].name
     ));
+    if outcome.arms.iter().any(|s| s.n < ROUGH) {
+        out.push(format!("intervals and p are normal approximations, rough below about {ROUGH} judging seeds"));
+    }
     out.push("FLOP: operations of a step as the engine runs it (after rewrites, the update rule's own work included, evaluations left out) × steps".into());
     out.push("in parentheses, not judged: seconds depend on the machine and its load; the delay t_grok − t_mem is shortened by slowing memorisation".into());
     out
