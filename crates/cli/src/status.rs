@@ -84,7 +84,8 @@ fn text(s: &Status, colours: bool) -> String {
         })
         .collect();
     match (&live[..], s.questions.iter().all(Question::over)) {
-        ([], true) => out += "complete\n",
+        // A worker may still be at its last words.
+        (_, true) => out += "complete\n",
         ([], false) => out += &format!("nobody works on it{}: pennydrop resume goes on\n", if s.begun > 0 { format!(", {} runs are begun", s.begun) } else { String::new() }),
         (live, _) => {
             out += &(live.join("\n") + "\n");

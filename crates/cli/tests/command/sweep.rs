@@ -367,7 +367,7 @@ fn one_folder_judges_its_runs_in_one_way() {
 fn status_is_instant_and_right() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let all = ["train.steps=200", "train.stop=steps", "optim.lr=1e-3,1e-2,3e-2", "--seeds", "4", "--out", "c"];
+    let all = ["train.steps=1500", "train.stop=steps", "optim.lr=1e-3,1e-2,3e-2", "--seeds", "4", "--out", "c"];
     let cut: Vec<&str> = all.into_iter().chain(["--time", "0.02s"]).collect();
     let ran = call(f, &words(&cut));
     assert_eq!(ran.code, 75, "{}", ran.err);

@@ -65,7 +65,8 @@ impl Status {
     /// Runs that live workers end in a second.
     pub fn rate(&self) -> f64 {
         let of = |h: &Holder| Some(h.progress.get("ended")?.as_f64()? / h.progress.get("seconds")?.as_f64().filter(|s| *s > 0.0)?);
-        self.workers.iter().filter(|h| h.live).filter_map(of).sum()
+        // The sum of no numbers is -0.0.
+        self.workers.iter().filter(|h| h.live).filter_map(of).sum::<f64>() + 0.0
     }
 
     /// Seconds that live workers will take for what is their share, if they go on as they did; `None` without a rate.

@@ -201,10 +201,13 @@ pub fn train(design: &Design, record: &Record, question: &str, conditions: &Cond
 
 /// Says again and again that the worker lives, and how far it is.
 fn heart(lease: &Lease, counts: &Counts, since: Instant) {
+    let mut pause = BEAT / 8;
     while !counts.over.load(Ordering::Relaxed) {
         // A lease that cannot be renewed is advice that nobody gets: others may do the same work, and the record holds each run once.
         let _ = lease.renew(&counts.progress(since));
-        std::thread::park_timeout(BEAT);
+        // More often at first, so that there is soon something to tell.
+        std::thread::park_timeout(pause);
+        pause = (pause * 2).min(BEAT);
     }
 }
 
