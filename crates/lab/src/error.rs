@@ -139,6 +139,8 @@ impl Error {
                     };
                     format!("`pennydrop list {family} NAME` shows every key with its range")
                 }
+                _ if e.key.starts_with("--") => "add --help: it says what the command takes".into(),
+                _ if matches!(e.key.as_str(), "sweep" | "zip" | "sample") => "the book's page \"Campaigns\" has the words of a sweep".into(),
                 _ => "`pennydrop config schema` shows every key with its range".into(),
             }),
             Error::Usage { advice, .. } | Error::Resource { advice, .. } => Some(advice.clone()),

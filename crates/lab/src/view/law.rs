@@ -149,11 +149,23 @@ pub fn law(rows: &Rows, x: &Axis, time: Time, resamples: usize, campaign: &str, 
     // What is predicted cannot be its own predictor, and a law cannot be compared on runs that it says nothing of.
     let blind = points.iter().filter(|p| p.t_mem.is_none()).count();
     let tried: Vec<Law> = Law::ALL.into_iter().filter(|l| *l != Law::Proportional || (time != Time::Mem && blind == 0)).collect();
-    let comparison = compare(&tried, &points, &options)?;
+    let mut comparison = compare(&tried, &points, &options)?;
+    // Where too few resamples can be fitted, the observed information still gives an interval.
+    let mut by_information = Vec::new();
+    if comparison.entries.iter().any(|e| e.fit.is_err()) {
+        let wald = compare(&tried, &points, &CompareOptions { intervals: Intervals::Wald { level: CONFIDENCE }, ..options })?;
+        for (e, w) in comparison.entries.iter_mut().zip(wald.entries).filter(|(e, w)| e.fit.is_err() && w.fit.is_ok()) {
+            by_information.push(e.law.name());
+            e.fit = w.fit;
+        }
+    }
     let mut notes = vec![format!(
         "ln T = ln f + σε, right-censored maximum likelihood; intervals {:.0} % by {resamples} bootstrap resamples within settings",
         100.0 * CONFIDENCE
     )];
+    if !by_information.is_empty() {
+        notes.push(format!("intervals of {} from the observed information: too few resamples could be fitted", by_information.join(", ")));
+    }
     if blind > 0 && time != Time::Mem {
         notes.push(format!("proportional to t_mem is not tried: {blind} runs, and half of their settings' runs, never memorised"));
     }

@@ -209,7 +209,7 @@ pub fn observation(time: Option<u64>, steps: u64) -> Observation {
 }
 
 /// Orders values: numbers as numbers, before text.
-fn compare(a: &Values, b: &Values) -> std::cmp::Ordering {
+pub(crate) fn compare(a: &[String], b: &[String]) -> std::cmp::Ordering {
     let one = |x: &String, y: &String| match (x.parse::<f64>(), y.parse::<f64>()) {
         (Ok(p), Ok(q)) => p.total_cmp(&q).then_with(|| x.cmp(y)),
         (Ok(_), Err(_)) => std::cmp::Ordering::Less,
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn values_sort_as_numbers_and_text_after_them() {
         let mut v: Vec<Values> = ["1e-3", "10", "mlp", "9", "–", "0.5"].map(|s| vec![s.to_string()]).into();
-        v.sort_by(compare);
+        v.sort_by(|a, b| compare(a, b));
         assert_eq!(v.concat(), ["1e-3", "0.5", "9", "10", "mlp", "–"]);
     }
 }
