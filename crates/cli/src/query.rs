@@ -33,7 +33,7 @@ fn as_table(answer: &Answer) -> String {
     let cell = |c: &Cell| match c {
         Cell::Null => "–".to_string(),
         Cell::Integer(i) => i.to_string(),
-        Cell::Number(x) if x.is_finite() => x.to_string(),
+        Cell::Number(x) if x.is_finite() => format!("{x:?}"),
         Cell::Number(x) => if *x > 0.0 { "inf" } else { "-inf" }.to_string(),
         // A row stays a line, and nothing in a record moves the cursor.
         Cell::Text(t) => t.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect(),

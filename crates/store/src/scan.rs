@@ -16,7 +16,7 @@ pub enum ScanData {
     Text(Text),
 }
 
-/// Columns of equal length: what [`Campaign::scan`] found. Columns that no part has are absent.
+/// Columns of equal length: what [`Campaign::scan`](crate::Campaign::scan) found. Columns that no part has are absent.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
     pub(crate) rows: usize,

@@ -48,7 +48,7 @@ fn part() -> impl Strategy<Value = Part> {
 fn table(part: &Part, hex: bool) -> Table {
     let id = |r: &(u8, i64, bool, f64)| if hex { format!("{:016x}", u64::from(r.0) << 57 | 7) } else { format!("run-{}", r.0) };
     let mut t = Table::default();
-    if part.shape % 2 == 0 {
+    if part.shape.is_multiple_of(2) {
         t = t.str("label", part.rows.iter().map(|r| r.2.then(|| format!("label {}", r.0 % 3))));
     }
     t = t.str("run_id", part.rows.iter().map(|r| Some(id(r))));

@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Cells of a block of rows: 16 bytes each, but for text.
-const BLOCK: usize = 8 << 20;
+const BLOCK: usize = 16 << 20;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
