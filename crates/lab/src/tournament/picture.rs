@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::tournament::arms::Tournament;
 use crate::tournament::judge::{Outcome, Standing};
-use crate::tournament::words::{flop, p};
+use crate::tournament::words::{flop, p_is};
 use crate::view::summary::CONFIDENCE;
 use crate::view::survival::group;
 use crate::words::count;
@@ -40,7 +40,7 @@ pub fn draw(t: &Tournament, outcome: &Outcome, campaign: &str, command: &str) ->
         t.terms.settings, t.terms.seeds, t.terms.judge
     )];
     if let Some(l) = &outcome.log_rank[0] {
-        note.push(format!("log-rank in steps, arms in competition: χ² = {:.2} with {} df, p = {}", l.statistic, l.df, p(Some(l.p))));
+        note.push(format!("log-rank in steps, arms in competition: χ² = {:.2} with {} df, {}", l.statistic, l.df, p_is(l.p)));
     }
     for s in &outcome.arms {
         note.extend(s.leaks.iter().chain(&s.unmatched).map(|l| format!("{} is out of competition: {l}", s.name)));

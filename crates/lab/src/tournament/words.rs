@@ -34,6 +34,12 @@ fn seeds(from: usize, n: usize) -> String {
     if n == 1 { format!("seed {from}") } else { format!("seeds {from}–{}", from + n - 1) }
 }
 
+/// `p = 0.0031`, `p < 0.0001`.
+pub fn p_is(x: f64) -> String {
+    let p = p(Some(x));
+    if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") }
+}
+
 /// A setting with numbers of six digits.
 pub fn setting(t: &Tournament, arm: usize, setting: usize) -> String {
     let design = &t.arms[arm].tuning;
@@ -150,13 +156,14 @@ pub fn notes(t: &Tournament, tuned: &[Tuned], outcome: &Outcome) -> Vec<String> 
         let first = outcome.first[u].map_or("no arm in competition generalised".to_string(), |a| format!("{} has the smallest mean", outcome.arms[a].name));
         let test = outcome.log_rank[u]
             .as_ref()
-            .map_or(String::new(), |l| format!("; log-rank over arms in competition: χ² = {:.2} with {} df, p = {}", l.statistic, l.df, p(Some(l.p))));
+            .map_or(String::new(), |l| format!("; log-rank over arms in competition: χ² = {:.2} with {} df, {}", l.statistic, l.df, p_is(l.p)));
         out.push(format!("in {unit}: {first}{test}"));
     }
     out.push(format!(
         "means are of min(t_grok, horizon), so runs that diverged or were censored stay in n; less {}: below 0 is sooner; Holm over the arms in competition",
         outcome.arms[outcome.reference].name
     ));
+    out.push("intervals and p are those of the chosen settings: what another draw would have chosen is not in them (try --sample-seed)".into());
     if outcome.arms.iter().any(|s| s.n < ROUGH) {
         out.push(format!("intervals and p are normal approximations, rough below about {ROUGH} judging seeds"));
     }
