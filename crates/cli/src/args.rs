@@ -516,7 +516,9 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 /// `0/4`: the first of four parts.
 fn parse_shard(text: &str) -> Result<(u32, u32), String> {
     let parts = text.split_once('/').and_then(|(i, n)| Some((i.trim().parse::<u32>().ok()?, n.trim().parse::<u32>().ok()?)));
-    parts.filter(|(i, n)| i < n && *n <= 100_000).ok_or_else(|| "a part is written I/N, with I from 0 to N - 1: the parts of two workers are 0/2 and 1/2".to_string())
+    parts
+        .filter(|(i, n)| i < n && *n <= 100_000)
+        .ok_or_else(|| "a part is written I/N, with I from 0 to N - 1: the parts of two workers are 0/2 and 1/2".to_string())
 }
 
 fn parse_pause(text: &str) -> Result<f64, String> {

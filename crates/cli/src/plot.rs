@@ -13,19 +13,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Views of a whole campaign, with the words that each takes.
-const VIEWS: [(&str, &[&str]); 4] = [
-    ("phase", &["x", "y", "train", "test", "gap", "kind"]),
-    ("survival", &["by"]),
-    ("law", &["x", "y", "resamples"]),
-    ("band", &[]),
-];
+const VIEWS: [(&str, &[&str]); 4] =
+    [("phase", &["x", "y", "train", "test", "gap", "kind"]), ("survival", &["by"]), ("law", &["x", "y", "resamples"]), ("band", &[])];
 
 pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
     let campaign = a.what.first().filter(|w| Path::new(w.as_str()).join("campaign.toml").is_file());
     match (campaign, a.what.get(1)) {
         (Some(folder), Some(view)) if VIEWS.iter().any(|v| v.0 == view) => view_of(a, Path::new(folder), view, &a.what[2..]),
-        (Some(folder), Some(word)) if !Path::new(word).exists() && (word.contains('=') || pennydrop_registry::nearest(word, VIEWS.iter().map(|v| v.0)).is_some()) => {
-            Err(Error::usage(format!("`{word}` is no picture of a campaign"), format!("pennydrop plot {folder} phase x=… y=…, survival by=…, law x=…, or band")))
+        (Some(folder), Some(word))
+            if !Path::new(word).exists() && (word.contains('=') || pennydrop_registry::nearest(word, VIEWS.iter().map(|v| v.0)).is_some()) =>
+        {
+            Err(Error::usage(
+                format!("`{word}` is no picture of a campaign"),
+                format!("pennydrop plot {folder} phase x=… y=…, survival by=…, law x=…, or band"),
+            ))
         }
         _ => runs(a, &a.what, &[]),
     }
@@ -44,8 +45,11 @@ fn sort_words<'a>(view: &str, words: &'a [String]) -> Result<(BTreeMap<&'a str, 
             }
             Some((k, _)) if k.contains('.') => filters.push(Filter::parse(word)?),
             _ => {
-                let near = pennydrop_registry::nearest(word.split('=').next().unwrap_or(word), known.iter().copied()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-                let takes = if known.is_empty() { "no words of its own".to_string() } else { known.iter().map(|k| format!("{k}=")).collect::<Vec<_>>().join(", ") };
+                let near = pennydrop_registry::nearest(word.split('=').next().unwrap_or(word), known.iter().copied())
+                    .map(|n| format!("; did you mean `{n}`?"))
+                    .unwrap_or_default();
+                let takes =
+                    if known.is_empty() { "no words of its own".to_string() } else { known.iter().map(|k| format!("{k}=")).collect::<Vec<_>>().join(", ") };
                 return Err(Error::usage(format!("`{word}` says nothing to `{view}`{near}"), format!("it takes {takes}, and filters such as optim.lr=1e-3")));
             }
         }

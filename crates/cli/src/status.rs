@@ -64,7 +64,11 @@ fn text(s: &Status, colours: bool) -> String {
         let share = if q.until { q.decided as f64 / q.settings.max(1) as f64 } else { q.done as f64 / q.runs.max(1) as f64 };
         let full = ((share * BAR as f64) as usize).min(BAR);
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
-        let of = if q.until { format!("{} of {} settings decided, {} runs", q.decided, q.settings, count(q.done as u64)) } else { format!("{} of {} runs", count(q.done as u64), count(q.runs as u64)) };
+        let of = if q.until {
+            format!("{} of {} settings decided, {} runs", q.decided, q.settings, count(q.done as u64))
+        } else {
+            format!("{} of {} runs", count(q.done as u64), count(q.runs as u64))
+        };
         out += &format!("{} {} {} {:.0} %  {of}\n", paint("1", &q.label), q.hash, paint("32", &bar), 100.0 * share);
         let ends: Vec<String> = q.ends.iter().map(|(e, n)| format!("{} {e}", count(*n as u64))).collect();
         if !ends.is_empty() {
@@ -86,7 +90,10 @@ fn text(s: &Status, colours: bool) -> String {
     match (&live[..], s.questions.iter().all(Question::over)) {
         // A worker may still be at its last words.
         (_, true) => out += "complete\n",
-        ([], false) => out += &format!("nobody works on it{}: pennydrop resume goes on\n", if s.begun > 0 { format!(", {} runs are begun", s.begun) } else { String::new() }),
+        ([], false) => {
+            out +=
+                &format!("nobody works on it{}: pennydrop resume goes on\n", if s.begun > 0 { format!(", {} runs are begun", s.begun) } else { String::new() })
+        }
         (live, _) => {
             out += &(live.join("\n") + "\n");
             out += &format!("  {:.1} runs/s, {} left\n", s.rate(), s.eta().map_or("unknown time".into(), duration));

@@ -37,9 +37,13 @@ pub fn designed(a: &SweepArgs) -> Result<Design, Error> {
     }
     let until = a.until.as_deref().or(table.until.as_deref());
     let until = match until {
-        None if a.max_seeds.is_some() => return Err(Error::usage("--max-seeds is a limit of --until, which is not there", "add --until ci=0.1, or say --seeds N")),
+        None if a.max_seeds.is_some() => {
+            return Err(Error::usage("--max-seeds is a limit of --until, which is not there", "add --until ci=0.1, or say --seeds N"));
+        }
         None => None,
-        Some(_) if seeds_in_words => return Err(Error::usage("--until adds seeds of its own, and seed=… says others", "leave seed=… out: --seeds N is the size of a round")),
+        Some(_) if seeds_in_words => {
+            return Err(Error::usage("--until adds seeds of its own, and seed=… says others", "leave seed=… out: --seeds N is the size of a round"));
+        }
         Some(rule) => Some(Until::parse(rule, seeds.or(table.round).unwrap_or(8), a.max_seeds.map(|n| n as usize).or(table.most))?),
     };
     match (&until, seeds) {
@@ -142,7 +146,13 @@ fn dry_run(a: &SweepArgs, design: &Design, folder: &Path) -> Result<u8, Error> {
     };
     let at_most = if design.until.is_some() { " at most" } else { "" };
     let words = [
-        format!("runs     {}{at_most}: {} settings × {} seeds; {} of them are not in the record", count(e.runs as u64), count(design.settings.len() as u64), count(design.seeds.len() as u64), count(e.open as u64)),
+        format!(
+            "runs     {}{at_most}: {} settings × {} seeds; {} of them are not in the record",
+            count(e.runs as u64),
+            count(design.settings.len() as u64),
+            count(design.seeds.len() as u64),
+            count(e.open as u64)
+        ),
         format!("packs    {} (runs that share a compiled program)", e.packs),
         format!("steps    {} at most", count(e.steps)),
         format!("bytes    about {} at most", bytes(e.bytes)),
@@ -212,7 +222,13 @@ pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool
             out += &format!("… and {} settings more: pennydrop show {}\n", table.len() - LINES - 1, record.folder().display());
         }
         let each = if trained.trained > 0 { format!(", {:.1} ms a run and core", 1e3 * trained.run_s / trained.trained as f64) } else { String::new() };
-        out += &format!("{} runs trained, {} known before; {} steps in {}{each}\n", count(trained.trained as u64), count(trained.known as u64), count(trained.steps), duration(trained.wall_s));
+        out += &format!(
+            "{} runs trained, {} known before; {} steps in {}{each}\n",
+            count(trained.trained as u64),
+            count(trained.known as u64),
+            count(trained.steps),
+            duration(trained.wall_s)
+        );
         let decided = |d: &str| trained.decided.iter().filter(|x| x.decision == d).count();
         if design.until.is_some() {
             out += &format!(
@@ -242,7 +258,10 @@ pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool
     }
     if lost > 0 {
         let folder = record.folder().display();
-        output::talk(&format!("error: {} results were written to {folder} and are not there any more: something removed its files meanwhile", count(lost as u64)));
+        output::talk(&format!(
+            "error: {} results were written to {folder} and are not there any more: something removed its files meanwhile",
+            count(lost as u64)
+        ));
         output::talk(&format!("  try: pennydrop resume {folder}, which trains them again"));
         return Ok(7);
     }
@@ -276,7 +295,10 @@ pub fn go_on(folder: &Path, threads: usize, quiet: bool, as_json: bool, shard: (
     let record = Record::read(folder)?;
     let questions = questions(&record)?;
     if questions.is_empty() {
-        return Err(Error::usage(format!("{} has no plan-*.toml: nothing was asked of it", folder.display()), "begin with `pennydrop sweep SPEC key=a,b --out DIR`"));
+        return Err(Error::usage(
+            format!("{} has no plan-*.toml: nothing was asked of it", folder.display()),
+            "begin with `pennydrop sweep SPEC key=a,b --out DIR`",
+        ));
     }
     let signals = Signals::listen()?;
     let options = Options { shard, states, time };

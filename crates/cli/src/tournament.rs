@@ -22,7 +22,10 @@ const SEEDS: usize = 4;
 fn designed(a: &TournamentArgs) -> Result<Tournament, Error> {
     let (base, in_sweep, table) = config::any(&a.spec.spec)?;
     if in_sweep.is_some() {
-        return Err(Error::usage(format!("{} is a campaign of many settings, not a tournament", a.spec.spec), "say its words here, or write a table [tournament]"));
+        return Err(Error::usage(
+            format!("{} is a campaign of many settings, not a tournament", a.spec.spec),
+            "say its words here, or write a table [tournament]",
+        ));
     }
     let table = table.unwrap_or_default();
     let key = |w: &str| w.split('=').next().unwrap_or_default().trim().trim_start_matches(['+', '~']).to_string();

@@ -5,8 +5,8 @@
 use crate::Error;
 use crate::job::Job;
 use crate::record::Record;
-use crate::trainer::restore_error;
 use crate::signals::Signals;
+use crate::trainer::restore_error;
 use pennydrop_graph::cpu::Parallel;
 use pennydrop_train::{Array, Host, Interrupt, Run, Stop, Which};
 use std::path::Path;

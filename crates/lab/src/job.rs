@@ -65,12 +65,8 @@ impl Job {
     /// The same with files that were read before; `keys` vary in the campaign of which it is a setting.
     pub fn with(spec: Resolved, inputs: Inputs, keys: Vec<Key>) -> Job {
         let namer = Namer::new(&spec.trajectory(&inputs));
-        let runs = spec
-            .seeds
-            .iter()
-            .enumerate()
-            .map(|(index, seeds)| Planned { index, run_id: namer.run_id(seeds), seeds: *seeds, seed: common(seeds) })
-            .collect();
+        let runs =
+            spec.seeds.iter().enumerate().map(|(index, seeds)| Planned { index, run_id: namer.run_id(seeds), seeds: *seeds, seed: common(seeds) }).collect();
         Job { spec, inputs, runs, keys }
     }
 

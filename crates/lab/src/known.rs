@@ -61,13 +61,7 @@ pub struct Known {
 
 impl Known {
     pub(crate) fn of(r: &RunResult) -> Known {
-        Known {
-            steps: r.steps,
-            end: End::parse(&r.stop),
-            judged: judged(&r.limits),
-            t_mem: r.t_mem.map(|t| t.step),
-            t_grok: r.t_grok.map(|t| t.step),
-        }
+        Known { steps: r.steps, end: End::parse(&r.stop), judged: judged(&r.limits), t_mem: r.t_mem.map(|t| t.step), t_grok: r.t_grok.map(|t| t.step) }
     }
 
     /// Whether it is the answer under limits with this hash and this budget: a run that ended of itself ends there under any budget that lets it.

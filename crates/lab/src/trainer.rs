@@ -4,8 +4,8 @@
 
 use crate::Error;
 use crate::job::{Job, Planned};
-use crate::machine::Machine;
 use crate::known::{Known, judged, kept};
+use crate::machine::Machine;
 use crate::record::{Record, Saved};
 use crate::result::RunResult;
 use crate::runner::{Conditions, Watch};
@@ -318,4 +318,3 @@ impl Host for Clerk<'_> {
         }
     }
 }
-

@@ -126,7 +126,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(words.next().ok_or("usage: million FOLDER [RUNS]")?);
     let runs = words.next().map_or(Ok(1_000_000), |w| w.parse::<usize>())?;
     let me = Producer { engine: "0.1.0".into(), numerics: "1".into(), class: "made up".into() };
-    let campaign = Campaign::create(&folder, "numerics = 1\nkind = \"sweep\"\nlabel = \"made up\"\n\n# crates/store/examples/million.rs\n", &me, IfOther::Refuse)?;
+    let campaign =
+        Campaign::create(&folder, "numerics = 1\nkind = \"sweep\"\nlabel = \"made up\"\n\n# crates/store/examples/million.rs\n", &me, IfOther::Refuse)?;
     for start in (0..runs).step_by(PART) {
         let part = campaign.append("runs", &part(start..runs.min(start + PART)))?;
         println!("{}: {} rows, {} bytes", part.file, part.rows, part.bytes);

@@ -117,4 +117,3 @@ fn again(known: &RunResult, job: &Job, i: usize, conditions: &Conditions) -> Res
     }
     Ok(Retrained { run_id: known.run_id.clone(), differs, skipped: None })
 }
-

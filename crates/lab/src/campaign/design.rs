@@ -1,6 +1,7 @@
 //! A campaign as designed: settings × seeds, resolved, checked and named before anything is trained.
 
 use crate::Error;
+use crate::campaign::until::Until;
 use crate::inputs::Inputs;
 use crate::job::Job;
 use crate::known::{id_of, judged, number};
@@ -9,7 +10,6 @@ use crate::spec::grammar::Override;
 use crate::spec::resolve::{Namer, short_hash, weights_density};
 use crate::spec::sweep::{Key, Sweep, key_name};
 use crate::spec::{Base, Given, Resolved, Section, resolve};
-use crate::campaign::until::Until;
 use pennydrop_registry::{SpecError, Value};
 use pennydrop_store::Table;
 use pennydrop_tasks::{Seeds, Task};
@@ -134,7 +134,9 @@ impl Design {
         sorted.sort_unstable();
         if let Some(w) = sorted.windows(2).find(|w| w[0].0 == w[1].0) {
             let (a, b) = (self.describe(w[0].1 / self.seeds.len()), self.describe(w[1].1 / self.seeds.len()));
-            return Err(SpecError::new("sweep", format!("the settings {a} and {b} are the same runs, and would be counted twice"), "settings that differ").into());
+            return Err(
+                SpecError::new("sweep", format!("the settings {a} and {b} are the same runs, and would be counted twice"), "settings that differ").into()
+            );
         }
         self.ids = ids;
         Ok(())

@@ -95,7 +95,9 @@ pub fn status(record: &Record) -> Result<Status, Error> {
     for plan in record.plans()? {
         let hash = plan.hash();
         let decided: BTreeSet<i64> = match (decisions.get_text("question"), decisions.get_i64("cell"), decisions.get_text("decision")) {
-            (Some(q), Some(c), Some(d)) => (0..decisions.rows()).filter(|r| q.get(*r) == Some(&hash) && d.get(*r) != Some("more")).filter_map(|r| c[r]).collect(),
+            (Some(q), Some(c), Some(d)) => {
+                (0..decisions.rows()).filter(|r| q.get(*r) == Some(&hash) && d.get(*r) != Some("more")).filter_map(|r| c[r]).collect()
+            }
             _ => BTreeSet::new(),
         };
         let runs = plan_runs(record, &hash, &plan)?;

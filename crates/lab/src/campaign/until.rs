@@ -32,7 +32,11 @@ impl Until {
         let width = word.trim().strip_prefix("ci=").and_then(|w| w.trim().parse::<f64>().ok()).filter(|w| (0.001..=10.0).contains(w));
         let width = width.ok_or_else(|| SpecError::new("--until", format!("`{}` is no rule", crate::spec::grammar::shown(word)), FORM))?;
         if round < 2 {
-            return Err(SpecError::new("--seeds", format!("a round of {round} cannot give an interval"), "at least 2 seeds a round with --until (--seeds 8 is usual)"));
+            return Err(SpecError::new(
+                "--seeds",
+                format!("a round of {round} cannot give an interval"),
+                "at least 2 seeds a round with --until (--seeds 8 is usual)",
+            ));
         }
         let most = most.unwrap_or(10 * round);
         if most < round || most > 100_000 {
@@ -71,7 +75,8 @@ mod tests {
     fn rules_are_read() {
         let u = Until::parse("ci=0.1", 8, Some(30)).unwrap();
         assert_eq!((u.width, u.round, u.most, u.rule().looks), (0.1, 8, 24, 3));
-        for (word, round, most) in [("ci=0", 8, None), ("ci", 8, None), ("width=1", 8, None), ("ci=nan", 8, None), ("ci=0.1", 1, None), ("ci=0.1", 8, Some(7))] {
+        for (word, round, most) in [("ci=0", 8, None), ("ci", 8, None), ("width=1", 8, None), ("ci=nan", 8, None), ("ci=0.1", 1, None), ("ci=0.1", 8, Some(7))]
+        {
             assert!(Until::parse(word, round, most).is_err(), "{word} {round} {most:?}");
         }
     }

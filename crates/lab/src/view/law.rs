@@ -223,7 +223,14 @@ fn picture(e: &Entry, groups: &[Group], best: Option<Law>) -> Option<LawFit> {
     };
     let formula = fit.parameters.iter().fold(e.law.formula().to_string(), |f, p| format!("{f}; {} = {}", p.name, short(round(p.estimate))));
     let note = e.held_out_error().map_or("none".into(), |d| format!("× {:.2}", libm::exp(d)));
-    Some(LawFit { name: e.law.name().into(), formula, curve, note, null: e.law.is_null(), residuals: Some(e.law) == best || matches!(e.law, Law::Power | Law::Inverse) })
+    Some(LawFit {
+        name: e.law.name().into(),
+        formula,
+        curve,
+        note,
+        null: e.law.is_null(),
+        residuals: Some(e.law) == best || matches!(e.law, Law::Power | Law::Inverse),
+    })
 }
 
 /// Four digits.
@@ -248,7 +255,11 @@ fn words(c: &Comparison, groups: &[Group], x: &Axis, time: Time, notes: &[String
         match &e.fit {
             Err(why) => out += &format!("{:<13}  not fitted: {why}\n", e.law.name()),
             Ok(fit) => {
-                let parameters: Vec<String> = fit.parameters.iter().map(|p| format!("{} = {} [{}, {}]", p.name, short(round(p.estimate)), short(round(p.low)), short(round(p.high)))).collect();
+                let parameters: Vec<String> = fit
+                    .parameters
+                    .iter()
+                    .map(|p| format!("{} = {} [{}, {}]", p.name, short(round(p.estimate)), short(round(p.low)), short(round(p.high))))
+                    .collect();
                 let ends: Vec<String> = e.extrapolation.iter().map(|x| factor(x.outcome.as_ref().ok().and_then(|s| s.mean_absolute_error))).collect();
                 out += &format!(
                     "{:<13}  {:<50}  {:>7}  {:>9}  {:>10}  {}\n",

@@ -52,7 +52,11 @@ pub fn select(rows: Rows, filters: &[Filter]) -> Result<Rows, Error> {
             there.sort_by(|a, b| compare(std::slice::from_ref(a), std::slice::from_ref(b)));
             there.dedup();
             there.truncate(12);
-            let advice = if there.is_empty() { format!("choose one of the keys that vary here: {}", rows.keys.join(", ")) } else { format!("its values here are {}", there.join(", ")) };
+            let advice = if there.is_empty() {
+                format!("choose one of the keys that vary here: {}", rows.keys.join(", "))
+            } else {
+                format!("its values here are {}", there.join(", "))
+            };
             return Err(Error::usage(format!("no run has {}={}", f.key, f.value), advice));
         }
         rows = rows.filter(|r| keep[rows.setting[r] as usize]);
@@ -72,7 +76,11 @@ pub fn only(rows: &Rows, keys: &[&str], pool: bool) -> Result<Vec<String>, Error
     }
     let example = rows.settings.first().and_then(|s| rows.keys.iter().position(|k| *k == others[0]).map(|k| s[k].clone())).unwrap_or_default();
     Err(Error::usage(
-        format!("{} {} too: one place in the picture would hold runs of several settings", others.join(", "), if others.len() == 1 { "varies" } else { "vary" }),
+        format!(
+            "{} {} too: one place in the picture would hold runs of several settings",
+            others.join(", "),
+            if others.len() == 1 { "varies" } else { "vary" }
+        ),
         format!("choose one, {}={example}, or say --pool to throw them together", others[0]),
     ))
 }

@@ -98,7 +98,8 @@ pub fn estimate(q: &QuantileEstimate, budget: u64) -> String {
 
 /// Rows of text for a terminal, with a head.
 pub fn table(rows: &Rows, lines: &[Line]) -> Vec<Vec<String>> {
-    let brief = |key: &String| key.rsplit('.').next().filter(|s| rows.keys.iter().filter(|k| k.ends_with(&format!(".{s}"))).count() == 1).unwrap_or(key).to_string();
+    let brief =
+        |key: &String| key.rsplit('.').next().filter(|s| rows.keys.iter().filter(|k| k.ends_with(&format!(".{s}"))).count() == 1).unwrap_or(key).to_string();
     let mut head: Vec<String> = rows.keys.iter().map(brief).collect();
     head.extend(["n", "grokked", "censored", "diverged", "t_mem", "t_grok [95 %]", "quarter", "three quarters", "mean to budget"].map(String::from));
     let mut out = vec![head];
