@@ -33,7 +33,7 @@ fn key(table: &Table, columns: &[&str], row: usize) -> String {
     columns.iter().map(|c| value(table.get(c), row)).collect::<Vec<_>>().join(" ")
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<std::process::ExitCode, Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [a, b, without @ ..] = &words[..] else { return Err("usage: differ A B [COLUMN …]".into()) };
     let open = |folder: &String| Campaign::open(Path::new(folder), &Producer::default());
@@ -85,5 +85,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let list = first.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ");
     println!("{{{}, \"values\": {values}, \"differences\": {differences}, \"first\": [{list}]}}", rows.join(", "));
-    std::process::exit(i32::from(differences > 0));
+    Ok(std::process::ExitCode::from(u8::from(differences > 0)))
 }

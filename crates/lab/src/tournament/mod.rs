@@ -10,7 +10,7 @@
 //! | a table `[tournament]` of a file | [`table`] |
 //! | tuning runs → the chosen setting, what trying fewer would have given, whether the best lies at an edge | [`choice`] |
 //! | what puts an arm out of competition: leaks, and conditions that the others do not share | [`leaks`] |
-//! | judging runs → estimates, differences, tests | [`judge`] |
+//! | judging runs → estimates, differences, tests | [`mod@judge`] |
 //! | what is frozen in the folder before and between | [`freeze`] |
 //! | words, JSON, picture | [`words`], [`json`], [`picture`] |
 //!

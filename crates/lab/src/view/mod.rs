@@ -5,7 +5,7 @@
 //! | the rows that views are made of; which keys vary | [`rows`] |
 //! | a key, a product or a quotient of keys | [`axis`] |
 //! | only some of the runs | [`select`] |
-//! | n, censored, median [interval], quantiles: the table that belongs in a paper | [`summary`] |
+//! | n, censored, median with interval, quantiles: the table that belongs in a paper | [`mod@summary`] |
 //! | the phase diagram of Liu et al. | [`phase`] |
 //! | survival curves by a key, with their tests | [`survival`] |
 //! | a law with its nulls | [`law`] |

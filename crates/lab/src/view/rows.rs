@@ -82,7 +82,7 @@ impl Rows {
         };
         let all: Vec<Values> = parsed.iter().map(values).collect();
         let mut settings: Vec<Values> = all.iter().zip(&used).filter(|p| *p.1).map(|p| p.0.clone()).collect();
-        settings.sort_by(|a, b| compare(a, b));
+        settings.sort_by(compare);
         settings.dedup();
         let place: Vec<u32> = all.iter().map(|v| settings.binary_search_by(|s| compare(s, v)).map_or(0, |i| i as u32)).collect();
         let whole = |name: &str, row: usize| scan.get_i64(name).and_then(|v| v[row]).and_then(|x| u64::try_from(x).ok());
@@ -208,15 +208,20 @@ pub fn observation(time: Option<u64>, steps: u64) -> Observation {
     }
 }
 
-/// Orders values: numbers as numbers, before text.
-pub(crate) fn compare(a: &[String], b: &[String]) -> std::cmp::Ordering {
-    let one = |x: &String, y: &String| match (x.parse::<f64>(), y.parse::<f64>()) {
+/// Orders the values of one key: numbers as numbers, before text.
+pub(crate) fn compare_values(x: &str, y: &str) -> std::cmp::Ordering {
+    match (x.parse::<f64>(), y.parse::<f64>()) {
         (Ok(p), Ok(q)) => p.total_cmp(&q).then_with(|| x.cmp(y)),
         (Ok(_), Err(_)) => std::cmp::Ordering::Less,
         (Err(_), Ok(_)) => std::cmp::Ordering::Greater,
         _ => x.cmp(y),
-    };
-    a.iter().zip(b).map(|(x, y)| one(x, y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+    }
+}
+
+/// Orders settings, key by key.
+#[allow(clippy::ptr_arg, reason = "handed to sort_by, whose items are these")]
+fn compare(a: &Values, b: &Values) -> std::cmp::Ordering {
+    a.iter().zip(b).map(|(x, y)| compare_values(x, y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }
 
 /// The lines of a spec as `section.key` and value; text without its quotes.
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn values_sort_as_numbers_and_text_after_them() {
         let mut v: Vec<Values> = ["1e-3", "10", "mlp", "9", "–", "0.5"].map(|s| vec![s.to_string()]).into();
-        v.sort_by(|a, b| compare(a, b));
+        v.sort_by(compare);
         assert_eq!(v.concat(), ["1e-3", "0.5", "9", "10", "mlp", "–"]);
     }
 }

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::known::id_of;
 use crate::spec::grammar::{parse_key, shown};
 use crate::view::axis::short;
-use crate::view::rows::{Rows, compare};
+use crate::view::rows::{Rows, compare_values};
 use pennydrop_figure::Source;
 
 /// Ids that a picture's metadata names; of more, how many there are.
@@ -49,7 +49,7 @@ pub fn select(rows: Rows, filters: &[Filter]) -> Result<Rows, Error> {
         let keep: Vec<bool> = (0..rows.settings.len()).map(|s| f.holds(&rows, s)).collect();
         if !keep.contains(&true) {
             let mut there: Vec<String> = (0..rows.settings.len()).filter_map(|s| rows.value(s, &f.key).map(str::to_string)).collect();
-            there.sort_by(|a, b| compare(std::slice::from_ref(a), std::slice::from_ref(b)));
+            there.sort_by(|a, b| compare_values(a, b));
             there.dedup();
             there.truncate(12);
             let advice = if there.is_empty() {
