@@ -8,6 +8,7 @@
 Linux; standard library only. FOLDER is where records are written (some hundred megabytes; it must be empty or not there). Parts, all by default:
 
   campaign   plan, training, size, status and pictures of 10,000 runs (--seeds 100; fewer for a short look)
+  empty      the same runs with one step each: what a run costs beside its steps
   kills      the same campaign, killed (-9) at --kills random instants, resumed each time, compared value by value with the undisturbed one
   million    status, show, plot phase and query over 10^6 made-up runs with the columns of real ones
 
@@ -30,7 +31,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-PARTS = ["campaign", "kills", "million"]
+PARTS = ["campaign", "empty", "kills", "million"]
 COLUMNS = ["time", "part", "what", "value", "unit", "note"]
 # 5 learning rates x 5 weight decays x 4 fractions, times --seeds.
 CAMPAIGN = [
@@ -152,11 +153,7 @@ def campaign(args, book):
     book.row("campaign", "training: peak memory", m.peak / 2**20, "MiB")
     book.row("campaign", "training: steps", answer["steps"], "steps", f"{answer['steps'] / m.wall:.0f} steps/s in all")
     book.row("campaign", "training: runs a second", runs / m.wall, "1/s")
-    run_s, threads = answer["run_s"], args.threads
-    for name, wall in (("training alone", answer["wall_s"]), ("with start, plan and final table", m.wall)):
-        over = threads * wall - run_s
-        book.row("campaign", f"overhead a run, {name}", 1e3 * over / runs, "ms", f"({threads} x {wall:.2f} s - {run_s:.2f} s of runs) / {runs}")
-        book.row("campaign", f"overhead, {name}", 100 * over / (threads * wall), "%")
+    overhead(args, book, "campaign", m, answer, runs)
     total = 0
     for kind, (files, nbytes) in sorted(size(out).items()):
         total += nbytes
@@ -166,6 +163,29 @@ def campaign(args, book):
     looks(args, book, "campaign", out, "task.fraction=0.8")
     timed(book, "campaign", "doctor (every file read and hashed)", [args.pennydrop, "doctor", out], 1)
     return m.wall
+
+
+def overhead(args, book, part, m, answer, runs):
+    """Rows of the time that is not the runs' own: of this program's threads until the last run ended, and of the whole process."""
+    for name, wall in (("training alone", answer["wall_s"]), ("with start, plan and final table", m.wall)):
+        over = args.threads * wall - answer["run_s"]
+        book.row(part, f"overhead a run, {name}", 1e3 * over / runs, "ms", f"({args.threads} x {wall:.2f} s - {answer['run_s']:.2f} s of runs) / {runs}")
+        book.row(part, f"overhead, {name}", 100 * over / (args.threads * wall), "%")
+
+
+def empty(args, book):
+    """Runs of one step: nearly all of their time is overhead, and their processor time, which no other process lengthens, bounds it from above."""
+    runs = SETTINGS * args.seeds
+    out = str(args.folder / "empty")
+    words = [w if not w.startswith("train.steps") else "train.steps=1" for w in CAMPAIGN]
+    sweep = [args.pennydrop, "sweep", *words, "--seeds", str(args.seeds), "--threads", str(args.threads), "--out", out, "--json"]
+    m = must(run(sweep), sweep)
+    answer = json.loads(m.out)
+    assert answer["trained"] == runs and answer["failed"] == 0, answer
+    book.row("empty", "share of the cores that others had meanwhile", 100 * m.others, "%")
+    book.row("empty", "wall time of the process", m.wall, "s", f"{args.threads} threads, {runs} runs of one step")
+    book.row("empty", "processor time a run, everything", 1e3 * m.cpu / runs, "ms", "plan, weights, the step, two evaluations, row, table")
+    overhead(args, book, "empty", m, answer, runs)
 
 
 def looks(args, book, part, folder, where):
@@ -294,7 +314,7 @@ def main():
     path = args.out or HERE / f"{datetime.date.today().isoformat()}-campaign.csv"
     if path.exists():
         parser.error(f"{path} is there already: move it or give --out")
-    made = {"campaign": "undisturbed", "kills": "killed", "million": "million"}
+    made = {"campaign": "undisturbed", "empty": "empty", "kills": "killed", "million": "million"}
     for part in args.parts:
         if (args.folder / made[part]).exists():
             parser.error(f"{args.folder / made[part]} is there already: remove it or give another --folder")
@@ -302,6 +322,8 @@ def main():
     book = Book(path, machine(args))
     if "campaign" in args.parts:
         args.seconds = campaign(args, book)
+    if "empty" in args.parts:
+        empty(args, book)
     if "kills" in args.parts:
         if not args.seconds:
             parser.error("the part kills needs --seconds, or the part campaign in the same call")
