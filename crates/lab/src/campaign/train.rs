@@ -177,6 +177,8 @@ struct Work<'a> {
 pub fn train(design: &Design, record: &Record, question: &str, conditions: &Conditions, options: &Options) -> Result<Trained, Error> {
     let started = Instant::now();
     let lease = record.campaign().lease(question, options.shard, HOLD)?;
+    // Whoever held it before may have published since the record was opened.
+    record.refresh()?;
     let counts = Counts::default();
     let deadline = options.time.map(|t| started + t);
     let work = Work { design, record, question, conditions, options, counts: &counts, deadline, keeps_weights: design.keeps_weights() };
