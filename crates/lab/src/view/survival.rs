@@ -8,7 +8,7 @@ use crate::view::rows::Rows;
 use crate::view::select::{budgets, headline, source};
 use crate::view::summary::{CONFIDENCE, estimate, grok_observations};
 use pennydrop_figure::{SurvivalGroup, SurvivalOptions, SurvivalPoint, survival_svg};
-use pennydrop_stats::{AalenJohansen, BandKind, Competing, Cox, KaplanMeier, Observation, Ties, log_rank, log_rank_stratified};
+use pennydrop_stats::{AalenJohansen, BandKind, Competing, Cox, KaplanMeier, Observation, Ties, cure, log_rank, log_rank_stratified};
 use std::collections::BTreeMap;
 
 /// Groups that can be told apart in a picture.
@@ -107,6 +107,7 @@ pub fn survival(rows: &Rows, by: &Axis, campaign: &str, command: &str) -> Result
         notes.extend(cox(rows, by, &settings, &strata, budget));
     }
     notes.extend(divergence(rows, &names, &members, budget)?);
+    notes.extend(names.iter().zip(&observations).filter_map(|(name, o)| plateau(name, o)));
     let options = SurvivalOptions {
         title: headline(rows),
         note: notes.clone(),
@@ -154,6 +155,27 @@ fn cox(rows: &Rows, by: &Axis, settings: &[Vec<usize>], strata: &BTreeMap<Vec<St
             )
         }
         Err(e) => format!("Cox regression: {e}"),
+    })
+}
+
+/// A cure fraction is a model, and means nothing beyond its horizon: the share that would never generalise, where the curve shows a plateau.
+fn plateau(name: &str, seen: &[Observation]) -> Option<String> {
+    let events = seen.iter().filter(|o| o.event).count();
+    if events < 5 || events == seen.len() {
+        return None;
+    }
+    let fit = cure(seen, CONFIDENCE).ok()?;
+    let horizon = crate::words::count(libm::round(fit.horizon) as u64);
+    Some(if fit.plateau.identifiable {
+        format!(
+            "{name}: mixture cure model (log-normal): {:.2} [{:.2}–{:.2}] never generalise, p = {} against none; a model, watched to {horizon} steps",
+            fit.pi,
+            fit.low,
+            fit.high,
+            p_value(fit.p_value)
+        )
+    } else {
+        format!("{name}: runs still generalise near the horizon of {horizon} steps: the data show no share that never will")
     })
 }
 
