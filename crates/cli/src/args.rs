@@ -483,7 +483,7 @@ pub struct GcArgs {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Leave alone what is younger, such as 10m or 2h
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "1h")]
+    #[arg(long, value_name = "TIME", value_parser = parse_age, default_value = "1h")]
     pub age: Duration,
     /// As JSON on stdout
     #[arg(long)]
@@ -498,6 +498,11 @@ pub struct DoctorArgs {
     /// As JSON on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// As [`parse_time`], and 0 for now.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    if matches!(text.trim(), "0" | "0s" | "0m" | "0h") { Ok(Duration::ZERO) } else { parse_time(text) }
 }
 
 /// `90`, `90s`, `5m`, `2h`, with a decimal point if need be.

@@ -6,7 +6,7 @@ use pennydrop_lab::view::law::{Time, law};
 use pennydrop_lab::view::phase::{Drawn, Thresholds, phase};
 use pennydrop_lab::view::select::{Filter, select};
 use pennydrop_lab::view::survival::survival;
-use pennydrop_lab::view::{Axis, Rows};
+use pennydrop_lab::view::{Axis, Rows, summary};
 use pennydrop_lab::{Error, Record, RunResult, picture};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -20,14 +20,11 @@ pub fn plot(a: &PlotArgs) -> Result<u8, Error> {
     let campaign = a.what.first().filter(|w| Path::new(w.as_str()).join("campaign.toml").is_file());
     match (campaign, a.what.get(1)) {
         (Some(folder), Some(view)) if VIEWS.iter().any(|v| v.0 == view) => view_of(a, Path::new(folder), view, &a.what[2..]),
-        (Some(folder), Some(word))
-            if !Path::new(word).exists() && (word.contains('=') || pennydrop_registry::nearest(word, VIEWS.iter().map(|v| v.0)).is_some()) =>
-        {
-            Err(Error::usage(
-                format!("`{word}` is no picture of a campaign"),
-                format!("pennydrop plot {folder} phase x=… y=…, survival by=…, law x=…, or band"),
-            ))
-        }
+        // What is neither a path nor the beginning of an id was meant as a view.
+        (Some(folder), Some(word)) if !Path::new(word).exists() && !word.chars().all(|c| c.is_ascii_hexdigit()) => Err(Error::usage(
+            format!("`{word}` is no picture of a campaign"),
+            format!("pennydrop plot {folder} phase x=… y=…, survival by=…, law x=…, or band"),
+        )),
         _ => runs(a, &a.what, &[]),
     }
 }
@@ -43,7 +40,7 @@ fn sort_words<'a>(view: &str, words: &'a [String]) -> Result<(BTreeMap<&'a str, 
                     return Err(Error::usage(format!("`{k}=` is said twice"), "say it once"));
                 }
             }
-            Some((k, _)) if k.contains('.') => filters.push(Filter::parse(word)?),
+            Some((k, _)) if k.contains('.') || Axis::parse(k).is_ok_and(|a| a.is_key()) => filters.push(Filter::parse(word)?),
             _ => {
                 let near = pennydrop_registry::nearest(word.split('=').next().unwrap_or(word), known.iter().copied())
                     .map(|n| format!("; did you mean `{n}`?"))
@@ -90,12 +87,12 @@ fn view_of(a: &PlotArgs, folder: &Path, view: &str, words: &[String]) -> Result<
     };
     let columns = thresholds.columns();
     let extra: Vec<&str> = if view == "phase" { columns.iter().map(String::as_str).collect() } else { Vec::new() };
-    let rows = select(Rows::read(&record, &extra)?, &filters)?;
+    let rows = select(Rows::read(&record, &extra)?.widened(&record.varied_keys()?), &filters)?;
     if rows.is_empty() {
         return Err(Error::usage(format!("{} has no finished run to draw", folder.display()), "`pennydrop status DIR` says how far it is"));
     }
     let (command, name) = (output::typed(), folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned()));
-    let mut numbers = None;
+    let mut numbers = if a.json { Some(summary::to_json(&rows, &summary::summary(&rows)?)) } else { None };
     let drawn: Drawn = match view {
         "phase" => {
             let (x, y) = (Axis::parse(needed(&own, "x", view, &rows)?)?, Axis::parse(needed(&own, "y", view, &rows)?)?);
@@ -105,7 +102,7 @@ fn view_of(a: &PlotArgs, folder: &Path, view: &str, words: &[String]) -> Result<
         _ => {
             let x = Axis::parse(needed(&own, "x", view, &rows)?)?;
             let time = Time::parse(own.get("y").copied().unwrap_or("t_grok"))?;
-            let found = law(&rows, &x, time, number(&own, "resamples", 1000.0, 10.0..=100_000.0)? as usize, &name, &command)?;
+            let found = law(&rows, &x, time, number(&own, "resamples", 1000.0, 10.0..=100_000.0)? as usize, a.pool, &name, &command)?;
             numbers = Some(found.json);
             found.drawn
         }
@@ -177,7 +174,13 @@ fn runs(a: &PlotArgs, what: &[String], filters: &[Filter]) -> Result<u8, Error> 
     }
     let figure = picture::draw(&runs.iter().collect::<Vec<_>>(), &curves, &output::typed())?;
     let name = if runs.len() == 1 { format!("figure-{}", first.run_id) } else { format!("figure-{}-runs", runs.len()) };
-    for path in write(a, &name, &folders[0], &figure)? {
+    let paths = write(a, &name, &folders[0], &figure)?;
+    if a.json {
+        let files: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        output::json(&json!({"schema": "pennydrop.plot/1", "view": "band", "files": files, "runs": runs.len(), "numbers": null}));
+        return Ok(0);
+    }
+    for path in paths {
         output::data(&format!("{}\n", path.display()));
     }
     Ok(0)

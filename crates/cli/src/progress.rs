@@ -2,6 +2,7 @@
 
 use crate::output;
 use crate::screen::Mode;
+use pennydrop_lab::known::End;
 use pennydrop_lab::words::{count, duration};
 use pennydrop_lab::{Planned, RunResult, Watch};
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ impl Progress {
         let seconds = self.started.elapsed().as_secs_f64();
         let left = self.total.saturating_sub(b.ended);
         let eta = if b.ended > 0 { duration(seconds / b.ended as f64 * left as f64) } else { "unknown".into() };
-        let ends: Vec<String> = b.ends.iter().map(|(e, n)| format!("{} {e}", count(*n))).collect();
+        let ends: Vec<String> = b.ends.iter().map(|(e, n)| format!("{} {}", count(*n), End::parse(e).words())).collect();
         let line = format!(
             "{}/{}{} runs · {} · {:.0} runs/s · {} steps/s · {} left",
             count(b.ended),

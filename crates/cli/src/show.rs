@@ -26,7 +26,7 @@ pub fn show(a: &ShowArgs) -> Result<u8, Error> {
 /// The table of a campaign.
 fn campaign(record: &Record, a: &ShowArgs) -> Result<u8, Error> {
     let filters = a.filters.iter().map(|f| Filter::parse(f)).collect::<Result<Vec<_>, _>>()?;
-    let rows = select(Rows::read(record, &[])?, &filters)?;
+    let rows = select(Rows::read(record, &[])?.widened(&record.varied_keys()?), &filters)?;
     let lines = summary(&rows)?;
     if a.json {
         output::json(&json!({

@@ -4,6 +4,7 @@ use crate::args::{StatusArgs, WatchArgs};
 use crate::output;
 use crate::screen::colour;
 use pennydrop_lab::campaign::status::{Question, Status, status as read};
+use pennydrop_lab::known::End;
 use pennydrop_lab::words::{count, duration};
 use pennydrop_lab::{Error, Record, Signals};
 use serde_json::json;
@@ -70,7 +71,7 @@ fn text(s: &Status, colours: bool) -> String {
             format!("{} of {} runs", count(q.done as u64), count(q.runs as u64))
         };
         out += &format!("{} {} {} {:.0} %  {of}\n", paint("1", &q.label), q.hash, paint("32", &bar), 100.0 * share);
-        let ends: Vec<String> = q.ends.iter().map(|(e, n)| format!("{} {e}", count(*n as u64))).collect();
+        let ends: Vec<String> = q.ends.iter().map(|(e, n)| format!("{} {}", count(*n as u64), End::parse(e).words())).collect();
         if !ends.is_empty() {
             out += &format!("  {}; {} censored\n", ends.join(", "), count(q.censored as u64));
         }

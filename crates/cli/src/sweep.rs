@@ -52,6 +52,11 @@ pub fn designed(a: &SweepArgs) -> Result<Design, Error> {
         _ => {}
     }
     let sweep = Sweep::parse(&words)?;
+    // Naming millions of runs takes a while: they are asked about first.
+    let about = sweep.cells() as u64 * seeds.unwrap_or(1).max(1) as u64;
+    if about > design::MANY as u64 && until.is_none() && !a.yes && !a.dry_run {
+        confirm(about)?;
+    }
     Design::new(base, sweep, a.spec.no_rewrite.clone(), until)
 }
 
@@ -61,8 +66,8 @@ pub fn sweep(a: &SweepArgs) -> Result<u8, Error> {
     if a.dry_run {
         return dry_run(a, &design, &folder);
     }
-    if design.runs() > design::MANY && !a.yes {
-        confirm(&design)?;
+    if design.runs() > design::MANY && design.until.is_some() && !a.yes {
+        confirm(design.runs() as u64)?;
     }
     let signals = Signals::listen()?;
     let record = Record::create(&folder, &design.frozen(), "", u64::MAX)?;
@@ -106,12 +111,12 @@ fn other_limits(record: &Record, design: &Design, plan: &Plan) -> Error {
     )
 }
 
-fn confirm(design: &Design) -> Result<(), Error> {
-    let refused = || Error::usage(format!("{} runs are many, and nobody said yes", count(design.runs() as u64)), "look at --dry-run, and say --yes");
+fn confirm(runs: u64) -> Result<(), Error> {
+    let refused = || Error::usage(format!("{} runs are many, and nobody said yes", count(runs)), "look at --dry-run, and say --yes");
     if !std::io::stdin().is_terminal() {
         return Err(refused());
     }
-    output::talk(&format!("{} runs. Train them? [y/N]", count(design.runs() as u64)));
+    output::talk(&format!("{} runs. Train them? [y/N]", count(runs)));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") { Ok(()) } else { Err(refused()) }
@@ -193,7 +198,8 @@ pub fn go(design: &Design, record: &Record, question: &str, signals: &Signals, t
 pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool, quiet: bool) -> Result<u8, Error> {
     let rows = Rows::read(record, &[])?;
     let ours: BTreeSet<u64> = design.ids().iter().copied().collect();
-    let rows = rows.filter(|r| ours.contains(&rows.ids[r]));
+    let rows = rows.filter(|r| ours.contains(&rows.ids[r])).narrowed().widened(&design.keys.iter().map(name).collect::<Vec<_>>());
+    let further = (0..rows.len()).filter(|r| rows.steps[*r] > design.budget).count();
     let there: BTreeSet<u64> = rows.ids.iter().copied().collect();
     let lost = ours.iter().filter(|id| !there.contains(id) && record.known_by(**id).is_some()).count();
     let lines = summary(&rows)?;
@@ -229,6 +235,13 @@ pub fn finish(design: &Design, record: &Record, trained: &Trained, as_json: bool
             count(trained.steps),
             duration(trained.wall_s)
         );
+        if further > 0 {
+            out += &format!(
+                "{} of the runs had gone beyond {} steps for another question, and are shown as they went on\n",
+                count(further as u64),
+                count(design.budget)
+            );
+        }
         let decided = |d: &str| trained.decided.iter().filter(|x| x.decision == d).count();
         if design.until.is_some() {
             out += &format!(
@@ -315,7 +328,21 @@ pub fn go_on(folder: &Path, threads: usize, quiet: bool, as_json: bool, shard: (
             break;
         }
     }
+    if let Some(cup) = tournament_of(folder).filter(|_| !quiet) {
+        output::talk(&format!(
+            "these are the runs of a tournament; it chooses and judges with: pennydrop tournament {} --out {}",
+            cup.display(),
+            folder.display()
+        ));
+    }
     Ok(code)
+}
+
+/// The spec of the tournament that a folder holds.
+fn tournament_of(folder: &Path) -> Option<PathBuf> {
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok());
+    let spec = |n: &String| n.starts_with("tournament-") && n.ends_with(".toml") && !n.ends_with("-choice.toml");
+    names.filter(spec).min().map(|n| folder.join(n))
 }
 
 pub fn worker(a: &WorkerArgs) -> Result<u8, Error> {

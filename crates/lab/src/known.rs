@@ -32,6 +32,11 @@ impl End {
         End::ALL.into_iter().find(|e| e.name() == word).unwrap_or(End::Other)
     }
 
+    /// For a reader: `steps` alone would read as a number of them.
+    pub fn words(self) -> &'static str {
+        if self == End::Steps { "at the budget" } else { self.name() }
+    }
+
     /// The word of the record.
     pub fn name(self) -> &'static str {
         match self {

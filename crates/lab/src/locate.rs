@@ -128,6 +128,20 @@ impl Plan {
 }
 
 impl Record {
+    /// Keys that any sweep of this folder varies.
+    ///
+    /// # Errors
+    /// A plan cannot be read.
+    pub fn varied_keys(&self) -> Result<Vec<String>, Error> {
+        let mut keys = std::collections::BTreeSet::new();
+        for plan in self.plans()?.into_iter().filter(Plan::is_sweep) {
+            let (_, table) = file::parse_campaign(&plan.text).map_err(|e| plan.wrong(e))?;
+            let sweep = Sweep::parse(&table.unwrap_or_default().words).map_err(|e| plan.wrong(e))?;
+            keys.extend(sweep.keys().into_iter().map(crate::spec::sweep::key_name));
+        }
+        Ok(keys.into_iter().collect())
+    }
+
     /// The job that a run belongs to, and its place in it.
     ///
     /// # Errors

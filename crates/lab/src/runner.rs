@@ -163,10 +163,12 @@ pub fn calibrate(mut run: Run, seconds: f64) -> f64 {
         }
     }
     // Early steps are evaluated one by one; they are few in a whole run.
-    let mut warm = Until(Instant::now(), seconds / 2.0);
-    run.advance(&Sequential, &mut warm);
+    let begun = Instant::now();
+    run.advance(&Sequential, &mut Until(begun, seconds / 2.0));
+    let warm = begun.elapsed().as_secs_f64();
     let (from, start) = (run.step(), Instant::now());
     run.advance(&Sequential, &mut Until(start, seconds));
     let taken = run.step() - from;
-    if taken > 0 { taken as f64 / start.elapsed().as_secs_f64() } else { (run.step().max(1)) as f64 / (seconds / 2.0) }
+    // A run that ended of itself meanwhile was timed whole.
+    if taken > 0 { taken as f64 / start.elapsed().as_secs_f64() } else { (run.step().max(1)) as f64 / warm.max(1e-9) }
 }

@@ -88,6 +88,8 @@ struct Counts {
     steps: AtomicU64,
     by_end: Mutex<BTreeMap<&'static str, u64>>,
     run_s: Mutex<f64>,
+    /// Where runs at hand were taken up.
+    from: Mutex<BTreeMap<String, u64>>,
     over: AtomicBool,
 }
 
@@ -115,6 +117,9 @@ impl Watch for Counting<'_> {
         self.to.note(text);
     }
     fn begin(&self, run: &Planned, step: u64, past: &[Evaluation]) {
+        if step > 0 {
+            self.counts.from.lock().unwrap_or_else(PoisonError::into_inner).insert(run.run_id.clone(), step);
+        }
         self.to.begin(run, step, past);
     }
     fn evaluated(&self, run: &Planned, e: &Evaluation, times: [Option<u64>; 2]) {
@@ -129,7 +134,8 @@ impl Watch for Counting<'_> {
     fn end(&self, run: &Planned, result: &RunResult, cached: bool) {
         if result.finished() && !cached {
             self.counts.ended.fetch_add(1, Ordering::Relaxed);
-            self.counts.steps.fetch_add(result.steps, Ordering::Relaxed);
+            let from = self.counts.from.lock().unwrap_or_else(PoisonError::into_inner).remove(&run.run_id).unwrap_or(0);
+            self.counts.steps.fetch_add(result.steps.saturating_sub(from), Ordering::Relaxed);
             *self.counts.by_end.lock().unwrap_or_else(PoisonError::into_inner).entry(End::parse(&result.stop).name()).or_default() += 1;
             *self.counts.run_s.lock().unwrap_or_else(PoisonError::into_inner) += result.wall_s;
         }

@@ -5,7 +5,7 @@ use crate::known::End;
 use crate::view::axis::{Axis, short};
 use crate::view::phase::Drawn;
 use crate::view::rows::Rows;
-use crate::view::select::{budgets, headline, source};
+use crate::view::select::{budgets, headline, only, source};
 use crate::view::summary::CONFIDENCE;
 use pennydrop_figure::{LawFit, LawOptions, LawPicture, LawPoint, law_svg};
 use pennydrop_stats::laws::{self, CompareOptions, Comparison, Entry, Intervals, Law, Strata, compare};
@@ -87,12 +87,13 @@ fn intervals(resamples: usize) -> Intervals {
     Intervals::Bootstrap { bootstrap: Bootstrap { resamples, level: CONFIDENCE, seed: 0 }, strata: Strata::Group }
 }
 
-/// Fits every law to a time over an axis. Settings of equal x are one group; what else varies is thrown together and said.
+/// Fits every law to a time over an axis. Settings of equal x are one group; what else varies is refused, or with `pool` thrown together.
 ///
 /// # Errors
-/// An axis without positive values; fewer than two values of it.
-pub fn law(rows: &Rows, x: &Axis, time: Time, resamples: usize, campaign: &str, command: &str) -> Result<LawView, Error> {
+/// An axis without positive values; fewer than two values of it; other keys vary (unless `pool`).
+pub fn law(rows: &Rows, x: &Axis, time: Time, resamples: usize, pool: bool, campaign: &str, command: &str) -> Result<LawView, Error> {
     x.check(rows)?;
+    let others = only(rows, &x.keys().collect::<Vec<_>>(), pool)?;
     let settings = rows.by_setting();
     let contraction = Axis::parse("ηλ")?;
     let (_, budget) = budgets(rows);
@@ -172,9 +173,8 @@ pub fn law(rows: &Rows, x: &Axis, time: Time, resamples: usize, campaign: &str, 
     if left_out > 0 {
         notes.push(format!("{left_out} runs are not in it: they never memorised, or their delay is not above 0"));
     }
-    let others: Vec<&String> = rows.keys.iter().filter(|k| !x.keys().any(|b| b == k.as_str())).collect();
     if !others.is_empty() {
-        notes.push(format!("thrown together over {}", others.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", ")));
+        notes.push(format!("thrown together over {}", others.join(", ")));
     }
     let fits: Vec<LawFit> = comparison.entries.iter().filter_map(|e| picture(e, &groups, comparison.best)).collect();
     let picture = LawPicture {
@@ -216,7 +216,12 @@ fn picture(e: &Entry, groups: &[Group], best: Option<Law>) -> Option<LawFit> {
     let alone = matches!(e.law, Law::Constant | Law::Power | Law::Exponential | Law::Logarithmic);
     let curve: Vec<(f64, f64)> = if alone {
         let (low, high) = (groups.first()?.x, groups.last()?.x);
-        let at = |i: usize| libm::exp(libm::log(low) + (libm::log(high) - libm::log(low)) * i as f64 / 60.0);
+        let inner = |i: usize| libm::exp(libm::log(low) + (libm::log(high) - libm::log(low)) * i as f64 / 60.0);
+        let at = |i: usize| match i {
+            0 => low,
+            60 => high,
+            i => inner(i),
+        };
         (0..=60).filter_map(|i| Some((at(i), fit.predict(at(i), None, None).ok()?))).collect()
     } else {
         groups.iter().filter_map(|g| Some((g.x, fit.predict(g.x, g.contraction, g.t_mem).ok()?))).collect()

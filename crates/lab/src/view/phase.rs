@@ -112,6 +112,14 @@ pub fn phase(rows: &Rows, x: &Axis, y: &Axis, thresholds: &Thresholds, pool: boo
             ));
         }
     }
+    // A run that stopped once it had generalised at a lower level was not watched for this one: it is no memorisation.
+    let unwatched = (0..rows.len()).filter(|r| matches!(rows.end[*r], End::Grokked | End::Loss) && time(1, *r).is_none()).count();
+    if unwatched > 0 {
+        return Err(Error::usage(
+            format!("{unwatched} runs had stopped, as train.stop says, before a test accuracy of {} could show", thresholds.test),
+            "choose test= at or below the campaign's train.grok_level, or train with train.stop=steps",
+        ));
+    }
     let groups = rows.by_setting();
     let present: Vec<usize> = (0..groups.len()).filter(|s| !groups[*s].is_empty()).collect();
     let ((xs, at_x), (ys, at_y)) = (values(x, rows, &present), values(y, rows, &present));

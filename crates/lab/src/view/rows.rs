@@ -153,6 +153,18 @@ impl Rows {
         }
     }
 
+    /// The same with these keys as keys that vary, though all runs so far agree in them.
+    pub fn widened(mut self, keys: &[String]) -> Rows {
+        for key in keys {
+            if let Some(value) = self.fixed.remove(key) {
+                let at = self.keys.partition_point(|k| k < key);
+                self.keys.insert(at, key.clone());
+                self.settings.iter_mut().for_each(|s| s.insert(at, value.clone()));
+            }
+        }
+        self
+    }
+
     /// The same without the settings that no run has; keys that no longer vary become fixed.
     pub fn narrowed(&self) -> Rows {
         let mut used = vec![false; self.settings.len()];

@@ -2,19 +2,20 @@
 
 use crate::Error;
 use crate::known::id_of;
-use crate::spec::grammar::{parse_key, shown};
-use crate::view::axis::short;
+use crate::spec::grammar::shown;
+use crate::view::axis::{Axis, short};
 use crate::view::rows::{Rows, compare_values};
 use pennydrop_figure::Source;
 
 /// Ids that a picture's metadata names; of more, how many there are.
 const IDS: usize = 50;
 
-/// `key=value`: only the settings that have this value.
+/// `key=value`, `key=a,b`: only the settings that have one of these values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     key: String,
-    value: String,
+    /// Any of these.
+    values: Vec<String>,
 }
 
 impl Filter {
@@ -26,16 +27,19 @@ impl Filter {
         let Some((key, value)) = word.split_once('=') else {
             return Err(Error::usage(format!("`{}` is no filter", shown(word)), "write KEY=VALUE, such as optim.lr=1e-3"));
         };
-        parse_key(key.trim())?;
-        Ok(Filter { key: key.trim().to_string(), value: value.trim().to_string() })
+        // Short names, as an axis takes them.
+        let axis = Axis::parse(key.trim())?;
+        let key = axis.keys().next().filter(|_| axis.is_key()).map(str::to_string);
+        let key = key.ok_or_else(|| Error::usage(format!("`{}` is no key", shown(word)), "write KEY=VALUE, such as optim.lr=1e-3 or lr=1e-3"))?;
+        Ok(Filter { key, values: value.split(',').map(|v| v.trim().to_string()).collect() })
     }
 
     fn holds(&self, rows: &Rows, setting: usize) -> bool {
         let Some(theirs) = rows.value(setting, &self.key) else { return false };
-        match (theirs.parse::<f64>(), self.value.parse::<f64>()) {
+        self.values.iter().any(|v| match (theirs.parse::<f64>(), v.parse::<f64>()) {
             (Ok(a), Ok(b)) => a == b || (a - b).abs() <= 1e-9 * b.abs(),
-            _ => theirs == self.value,
-        }
+            _ => theirs == v,
+        })
     }
 }
 
@@ -57,7 +61,7 @@ pub fn select(rows: Rows, filters: &[Filter]) -> Result<Rows, Error> {
             } else {
                 format!("its values here are {}", there.join(", "))
             };
-            return Err(Error::usage(format!("no run has {}={}", f.key, f.value), advice));
+            return Err(Error::usage(format!("no run has {}={}", f.key, f.values.join(",")), advice));
         }
         rows = rows.filter(|r| keep[rows.setting[r] as usize]);
         rows = rows.narrowed();

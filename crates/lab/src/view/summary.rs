@@ -110,7 +110,9 @@ pub fn table(rows: &Rows, lines: &[Line]) -> Vec<Vec<String>> {
         row.push(estimate(&l.quantiles[1], l.budget));
         row.push(number(l.quantiles[0].estimate));
         row.push(number(l.quantiles[2].estimate));
-        row.push(l.restricted.map_or("–".into(), |r| format!("{} ± {}", number(Some(r.mean)), number(Some(r.standard_error)))));
+        row.push(
+            l.restricted.filter(|r| r.standard_error > 0.0).map_or("–".into(), |r| format!("{} ± {}", number(Some(r.mean)), number(Some(r.standard_error)))),
+        );
         out.push(row);
     }
     out

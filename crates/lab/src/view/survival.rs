@@ -85,6 +85,7 @@ pub fn survival(rows: &Rows, by: &Axis, campaign: &str, command: &str) -> Result
             Err(e) => notes.push(format!("log-rank: {e}")),
         }
         if strata.len() > 1 {
+            notes.push(format!("each curve holds runs of up to {} settings of the other keys, thrown together", strata.len()));
             let by_stratum: Vec<Vec<Vec<Observation>>> = strata
                 .values()
                 .map(|parts| {
