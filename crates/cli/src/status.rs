@@ -116,7 +116,9 @@ pub fn watch(a: &WatchArgs) -> Result<u8, Error> {
         if drawn > 0 && terminal {
             out += &format!("\x1b[{drawn}A\x1b[J");
         }
-        out += &text;
+        // A line that wraps would take two rows, and be drawn over by one.
+        let width = terminal_size::terminal_size().filter(|_| terminal).map_or(usize::MAX, |(w, _)| usize::from(w.0));
+        text.lines().for_each(|line| out += &(cut(line, width) + "\n"));
         drawn = text.lines().count();
         // A reader that has gone away ends the watch.
         let mut stdout = std::io::stdout().lock();
@@ -133,5 +135,36 @@ pub fn watch(a: &WatchArgs) -> Result<u8, Error> {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+}
+
+/// The first `width` characters of a line, not counting colours, which end where the line is cut.
+fn cut(line: &str, width: usize) -> String {
+    let (mut out, mut shown, mut escape) = (String::new(), 0, false);
+    for c in line.chars() {
+        if c == '\x1b' {
+            escape = true;
+        }
+        if !escape && shown == width {
+            return if out.contains('\x1b') { out + "\x1b[0m" } else { out };
+        }
+        shown += usize::from(!escape);
+        escape &= c != 'm';
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn lines_are_cut_to_the_terminal() {
+        assert_eq!(cut("abcdef", 10), "abcdef");
+        assert_eq!(cut("abcdef", 3), "abc");
+        assert_eq!(cut("\x1b[32mab\x1b[0mcd", 3), "\x1b[32mab\x1b[0mc\x1b[0m");
+        assert_eq!(cut("\x1b[32mabcd\x1b[0m", 2), "\x1b[32mab\x1b[0m");
+        assert_eq!(cut("█░█", 3), "█░█");
     }
 }
