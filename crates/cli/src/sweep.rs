@@ -318,9 +318,6 @@ pub fn go_on(folder: &Path, threads: usize, quiet: bool, as_json: bool, shard: (
     let mut code = 0;
     let last = questions.len() - 1;
     for (i, (question, design)) in questions.iter().enumerate() {
-        if i > 0 {
-            record.refresh()?;
-        }
         list_runs(&record, design, question)?;
         let trained = go(design, &record, question, &signals, threads, quiet, &options)?;
         code = finish(design, &record, &trained, as_json && i == last, quiet)?.max(code);

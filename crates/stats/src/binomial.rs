@@ -1,5 +1,6 @@
 //! Intervals of a proportion.
 
+use crate::distributions::beta_fraction;
 use crate::error::{Error, inside_unit};
 use crate::normal::critical_value;
 
@@ -56,42 +57,16 @@ pub fn wilson(successes: usize, n: usize, level: f64) -> Result<Proportion, Erro
     Ok(Proportion { estimate: share, low, high })
 }
 
-/// Regularised incomplete beta function I_x(a, b), a, b > 0, 0 ≤ x ≤ 1: the continued fraction of Abramowitz & Stegun 26.5.8 by Lentz's method, on the
-/// side where it converges fast.
+/// Regularised incomplete beta function I_x(a, b), a, b > 0, 0 ≤ x ≤ 1, on the side where [`beta_fraction`] converges fast.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
-    if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta_below(1.0 - x, b, a);
-    }
-    incomplete_beta_below(x, a, b)
-}
-
-fn incomplete_beta_below(x: f64, a: f64, b: f64) -> f64 {
-    const TINY: f64 = 1e-300;
-    let away = |v: f64| if v.abs() < TINY { TINY } else { v };
-    let front = libm::exp(a * libm::log(x) + b * libm::log1p(-x) + libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)) / a;
-    let mut c = 1.0;
-    let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
-    let mut sum = d;
-    // About √max(a, b) terms are needed.
-    for m in 1..100_000 {
-        let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / away(1.0 + even * d);
-        c = away(1.0 + even / c);
-        sum *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / away(1.0 + odd * d);
-        c = away(1.0 + odd / c);
-        let change = d * c;
-        sum *= change;
-        if (change - 1.0).abs() < 1e-16 {
-            break;
-        }
-    }
-    front * sum
+    let below = |x: f64, a: f64, b: f64| {
+        let front = libm::exp(a * libm::log(x) + b * libm::log1p(-x) + libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)) / a;
+        front * beta_fraction(a, b, x)
+    };
+    if x > (a + 1.0) / (a + b + 2.0) { 1.0 - below(1.0 - x, b, a) } else { below(x, a, b) }
 }
 
 /// x with I_x(a, b) = p, by halving: the function rises, and 1 100 halvings reach every f64.

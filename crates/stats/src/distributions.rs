@@ -228,7 +228,7 @@ fn upper_gamma(a: f64, x: f64) -> f64 {
 }
 
 /// The continued fraction of A & S 26.5.8, so that I_x(a, b) = x^a (1−x)^b / (a B(a, b)) times it.
-fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+pub(crate) fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     let mut c = 1.0;
     let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
     let mut fraction = d;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const TEXT: &str = "[task]\nname = \"modular\"\np = 97\n";
@@ -204,22 +204,24 @@ fn child() {
     }
 }
 
+/// One of the ignored tests below as a process of its own, at work in a folder.
+fn start(child: &str, folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", child, "--ignored", "--nocapture"])
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn killed_at_any_instant() {
     let temp = tempfile::tempdir().unwrap();
     let reader = Campaign::create(temp.path(), TEXT, &me(), IfOther::Refuse).unwrap();
     let mut published = BTreeSet::new();
     for round in 0..8u64 {
-        let start = || {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "child", "--ignored", "--nocapture"])
-                .current_dir(temp.path())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap()
-        };
-        let mut children = [start(), start()];
+        let mut children = [(); 2].map(|()| start("child", temp.path()));
         for child in &mut children {
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             // Alive and at work; then killed a moment later, each time another one.
@@ -274,16 +276,7 @@ fn killed_while_logging_compacting_and_sweeping() {
     let mut logged = BTreeSet::new();
     let (rounds, mut kills, mut torn, mut seen_segments) = (18u64, 0, 0, 0);
     for round in 0..rounds {
-        let start = || {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "logging_child", "--ignored", "--nocapture"])
-                .current_dir(temp.path())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap()
-        };
-        let mut children = [start(), start()];
+        let mut children = [(); 2].map(|()| start("logging_child", temp.path()));
         for child in &mut children {
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             let first = lines.find_map(|l| Some(l.unwrap().split_once("logged ")?.1.to_string())).unwrap();
