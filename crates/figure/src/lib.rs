@@ -37,6 +37,7 @@
 //! ```
 
 mod band;
+pub mod chart;
 mod colour;
 mod curves;
 mod format;
