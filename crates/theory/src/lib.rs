@@ -8,6 +8,7 @@
 //! | [`model`] | the models, a file each, and the grammar that they share |
 //! | [`answer`](mod@answer) | what a model says: quantities (printed, corrected, simulated), charts, tables, findings |
 //! | [`sweep`] | one model along one parameter |
+//! | [`laws`] | delay laws as functions of measured quantities, with their domains, their nulls and their calibration |
 //! | [`numeric`] | draws, quadrature, differential equations, estimates with intervals |
 //!
 //! ```
@@ -21,6 +22,7 @@
 //! ```
 
 pub mod answer;
+pub mod laws;
 pub mod model;
 pub mod numeric;
 pub mod sweep;
