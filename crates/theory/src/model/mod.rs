@@ -1,5 +1,8 @@
 //! The grammar that every solvable model shares, and the list of them.
 
+pub mod deep_linear_mode;
+pub mod xu_xor;
+
 use crate::answer::Answer;
 use crate::numeric::Draws;
 use pennydrop_graph::cpu::{Parallel, Sequential};
@@ -10,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Every model, in the order in which it is listed. One line a model.
 static MODELS: &[&Model] = &[
     // models begin
+    &xu_xor::MODEL,
     // models end
 ];
 

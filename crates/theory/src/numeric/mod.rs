@@ -2,6 +2,7 @@
 
 mod draws;
 mod estimate;
+pub(crate) mod gemm;
 pub mod ode;
 pub mod quadrature;
 pub mod special;
