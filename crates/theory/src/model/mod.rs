@@ -2,6 +2,7 @@
 
 pub mod deep_linear_mode;
 pub mod xu_xor;
+pub mod zunkovic_1d;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static MODELS: &[&Model] = &[
     // models begin
     &xu_xor::MODEL,
+    &zunkovic_1d::MODEL,
     // models end
 ];
 
