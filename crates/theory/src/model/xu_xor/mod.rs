@@ -81,6 +81,11 @@ impl Setting {
     pub fn signal(&self) -> f64 {
         self.mu * self.mu / (self.p as f64 * self.n as f64).sqrt()
     }
+
+    /// α√p/(2ωn√m): by how much the first step moves w_j·x_i through x_i itself, in units of its initial standard deviation ω√p.
+    pub fn first_step(&self) -> f64 {
+        self.alpha * (self.p as f64).sqrt() / (2.0 * self.omega * self.n as f64 * (self.width as f64).sqrt())
+    }
 }
 
 fn setting(args: &Args) -> Setting {
@@ -116,6 +121,7 @@ struct Scanned {
     interpolates: Vec<f64>,
     generalises: Vec<f64>,
     first: Vec<f64>,
+    first_train: Vec<f64>,
 }
 
 /// Norms of the means in the scan, relative to the setting's own: ‖μ‖² goes from an eighth to thirty-two times.
@@ -157,6 +163,7 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
                 interpolates: runs.iter().map(|r| or_never(r.interpolates)).collect(),
                 generalises: runs.iter().map(|r| or_never(r.generalises)).collect(),
                 first: runs.iter().filter_map(|r| r.snapshots.iter().find(|x| x.step == 1).map(|x| x.test)).collect(),
+                first_train: runs.iter().filter_map(|r| r.snapshots.iter().find(|x| x.step == 1).map(|x| x.train)).collect(),
             });
         }
     }
