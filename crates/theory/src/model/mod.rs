@@ -1,6 +1,7 @@
 //! The grammar that every solvable model shares, and the list of them.
 
 pub mod deep_linear_mode;
+pub mod rubin;
 pub mod xu_xor;
 pub mod zunkovic_1d;
 
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Every model, in the order in which it is listed. One line a model.
 static MODELS: &[&Model] = &[
     // models begin
+    &rubin::MODEL,
     &xu_xor::MODEL,
     &zunkovic_1d::MODEL,
     // models end
