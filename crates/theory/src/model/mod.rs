@@ -4,6 +4,9 @@ pub mod deep_linear_mode;
 pub mod rubin;
 pub mod xu_xor;
 pub mod zunkovic_1d;
+pub mod deep_linear;
+pub mod rflo;
+pub mod superposition;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -18,6 +21,9 @@ static MODELS: &[&Model] = &[
     &rubin::MODEL,
     &xu_xor::MODEL,
     &zunkovic_1d::MODEL,
+    &deep_linear::MODEL,
+    &rflo::MODEL,
+    &superposition::MODEL,
     // models end
 ];
 

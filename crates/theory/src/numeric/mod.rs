@@ -1,8 +1,9 @@
-//! What several models compute with: draws, estimates with intervals, differential equations, integrals, special functions.
+//! What several models compute with: draws, estimates with intervals, small matrices, differential equations, integrals, special functions.
 
 mod draws;
 mod estimate;
 pub(crate) mod gemm;
+pub mod matrix;
 pub mod ode;
 pub mod quadrature;
 pub mod special;
