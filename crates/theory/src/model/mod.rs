@@ -5,8 +5,10 @@ pub mod rubin;
 pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod deep_linear;
+pub mod deep_linear_mode;
 pub mod rflo;
 pub mod superposition;
+pub mod xu_xor;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;

@@ -152,7 +152,7 @@ pub fn clocks(sizes: &Sizes, singular: &[f64], lambda: f64, end: f64, draws: &mu
     let shown = target.mul(&seen);
     let packed = linalg::svd(shown.data(), d, d);
     let shown_values = &packed[d * d..d * d + d];
-    let limit_values: Vec<f64> = shown_values.iter().map(|s| mode::stationary(*s, lambda, sizes.layers).map_or(0.0, |m| m.1)).collect();
+    let limit_values: Vec<f64> = shown_values.iter().map(|s| mode::resting(*s, lambda, sizes.layers)).collect();
     let limit = Matrix::from_fn(d, d, |i, j| (0..d).map(|k| packed[i * d + k] * limit_values[k] * packed[d * d + d + j * d + k]).sum());
     let floor: f64 = shown_values.iter().zip(&limit_values).map(|(s, x)| 0.5 * (s - x) * (s - x)).sum();
     let lowest = floor + 0.5 * lambda * mode::least_energy(&limit_values, sizes.layers);

@@ -138,7 +138,7 @@ fn mode_part(out: &mut Answer, args: &Args, singular: &[f64], context: &Context)
     );
     let last = &long.network[long.network.len() - 1];
     for (i, s) in singular.iter().enumerate() {
-        let closed = mode::stationary(*s, lambda, layers).map_or(0.0, |m| m.1);
+        let closed = mode::resting(*s, lambda, layers);
         out.quantities.push(
             Quantity::new(&format!("sigma_{}", i + 1), "stationary singular value of a mode of the teacher")
                 .corrected(closed)
@@ -200,7 +200,7 @@ fn clock_part(out: &mut Answer, args: &Args, singular: &[f64], context: &Context
         decays.len() - 1
     });
     // Long enough for a distance of 1e-6 at rate λ, and bounded.
-    let end = |l: f64| if l > 0.0 { (20.0 / l).min(2500.0).max(60.0) } else { 60.0 };
+    let end = |l: f64| if l > 0.0 { (20.0 / l).clamp(60.0, 2500.0) } else { 60.0 };
     let all: Vec<Clocks> =
         context.map(decays.len(), |k| Ok(experiments::clocks(&sizes, singular, decays[k], end(decays[k]), &mut context.draws(LANE_CLOCKS, 0))))?;
     if all.iter().any(|c| c.loss.iter().any(|x| !x.is_finite())) {

@@ -175,6 +175,10 @@ fn aligned(out: &mut Answer, start: Mode, modes: &[Mode], feedback: Feedback, co
     let step = 0.02;
     let end = 40.0;
     let found = context.map(3, |k| experiments::aligned(Rule::MODAL[k], start, modes, feedback, end, step, &mut context.draws(LANE_BASES, k)))?;
+    let off = found.iter().map(|run| run.off).fold(0.0, f64::max);
+    out.quantities.push(
+        Quantity::new("alignment_off", "largest entry of W that aligned training puts off the modes, any rule").corrected(0.0).simulated(Simulated::exact(off)),
+    );
     let mut marks = Vec::new();
     for (k, (rule, run)) in Rule::MODAL.into_iter().zip(&found).enumerate() {
         let along = |path: &[Mode]| -> Vec<(f64, f64)> { run.times.iter().zip(path).map(|(t, m)| (*t, m.a * m.b)).collect() };

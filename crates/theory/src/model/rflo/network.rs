@@ -163,7 +163,7 @@ pub fn train(mut net: Network, teacher: &Teacher, learner: &Learner, steps: usiz
         let (loss, delta) = updates(&net, teacher, learner);
         losses.push(loss);
         // The untrained network has a loss of about 1.
-        if !(loss < 1e4) || !delta.w.is_finite() {
+        if loss.is_nan() || loss > 1e4 || !delta.w.is_finite() {
             return Trained { net, losses, diverged: true };
         }
         if loss <= enough || step == steps {
