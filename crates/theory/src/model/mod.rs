@@ -1,14 +1,12 @@
 //! The grammar that every solvable model shares, and the list of them.
 
-pub mod deep_linear_mode;
-pub mod rubin;
-pub mod xu_xor;
-pub mod zunkovic_1d;
 pub mod deep_linear;
 pub mod deep_linear_mode;
 pub mod rflo;
+pub mod rubin;
 pub mod superposition;
 pub mod xu_xor;
+pub mod zunkovic_1d;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;

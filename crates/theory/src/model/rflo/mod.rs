@@ -75,8 +75,14 @@ pub static MODEL: Model = Model {
             Param {
                 key: "outputs",
                 kind: Kind::Int { min: 1, max: 16 },
+                default: Usual::Int(4),
+                doc: "outputs o of the runs that are to converge (the paper's: not found)",
+            },
+            Param {
+                key: "rank_outputs",
+                kind: Kind::Int { min: 1, max: 16 },
                 default: Usual::Int(1),
-                doc: "outputs o of the runs without alignment (the paper's rank experiment: 1)",
+                doc: "outputs o of the runs whose rank is measured (the paper's: 1)",
             },
             Param {
                 key: "init",
@@ -344,7 +350,7 @@ fn stability(out: &mut Answer, teacher: Mode, feedback: Feedback) {
     out.findings.push(Finding { claim: "rflo-linear-rnn 2".into(), found: found + ": âs > 0 suffices and is not necessary", agrees });
 }
 
-/// Runs without alignment: convergence and rank.
+/// Runs without alignment: convergence, and what is added to W.
 fn runs(out: &mut Answer, args: &Args, modes: &[Mode], context: &Context) -> Result<(), TheoryError> {
     let sizes = Sizes {
         width: args.size("width"),
@@ -356,21 +362,27 @@ fn runs(out: &mut Answer, args: &Args, modes: &[Mode], context: &Context) -> Res
         leak: args.float("leak"),
     };
     let n = context.samples_or(MODEL.samples);
-    let all = context.map(4 * n, |i| Ok(experiments::unaligned(Rule::ALL[i % 4], modes, &sizes, context, LANE_RUN, i / 4)))?;
-    let of = |k: usize| -> Vec<&Outcome> { all.iter().skip(k).step_by(4).collect() };
+    convergence(out, modes, &sizes, n, context)?;
+    // Rank is algebra: few and shorter runs show it, all of the same length.
+    ranks(out, modes, &Sizes { outputs: args.size("rank_outputs"), steps: sizes.steps.min(500), enough: 0.0, ..sizes }, n.min(5), context)
+}
+
+/// Runs of every rule from the same students: `[rule][run]`.
+fn of_every_rule(modes: &[Mode], sizes: &Sizes, n: usize, context: &Context) -> Result<Vec<Vec<Outcome>>, TheoryError> {
+    let mut all = context.map(4 * n, |i| Ok(experiments::unaligned(Rule::ALL[i / n], modes, sizes, context, LANE_RUN, i % n)))?;
+    Ok((0..4).map(|_| all.drain(..n).collect()).collect())
+}
+
+fn convergence(out: &mut Answer, modes: &[Mode], sizes: &Sizes, n: usize, context: &Context) -> Result<(), TheoryError> {
+    let all = of_every_rule(modes, sizes, n, context)?;
     let mut table = Table {
-        title: format!("{n} runs without alignment: width {}, {} outputs", sizes.width, sizes.outputs),
-        columns: ["rule", "converged", "diverged", "median loss", "median steps", "largest rank", "mean participation ratio"].map(String::from).to_vec(),
+        title: format!("{n} runs without alignment: width {}, {} outputs, at most {} steps", sizes.width, sizes.outputs, sizes.steps),
+        columns: ["rule", "converged", "diverged", "median loss", "median steps"].map(String::from).to_vec(),
         rows: Vec::new(),
     };
-    let mut marks = Vec::new();
-    for (k, rule) in Rule::ALL.into_iter().enumerate() {
-        let mine = of(k);
-        let converged = mine.iter().filter(|o| o.converged).count();
-        let finite: Vec<&&Outcome> = mine.iter().filter(|o| !o.diverged).collect();
-        let rank = finite.iter().map(|o| o.rank).max().unwrap_or(0);
-        let spread: Vec<f64> = finite.iter().map(|o| o.participation).collect();
-        let median = |f: &dyn Fn(&Outcome) -> f64| numeric::median(&mine.iter().map(|o| f(o)).collect::<Vec<_>>()).estimate;
+    let counts: Vec<usize> = all.iter().map(|runs| runs.iter().filter(|o| o.converged).count()).collect();
+    for ((rule, runs), converged) in Rule::ALL.into_iter().zip(&all).zip(&counts) {
+        let median = |f: &dyn Fn(&Outcome) -> f64| numeric::median(&runs.iter().map(f).collect::<Vec<_>>()).estimate;
         let paper = match rule {
             Rule::Rflo => "; the paper: 13 of 20, 0.41 to 0.85",
             Rule::Eprop => "",
@@ -378,27 +390,44 @@ fn runs(out: &mut Answer, args: &Args, modes: &[Mode], context: &Context) -> Res
         };
         out.quantities.push(
             Quantity::new(&format!("converged_{}", rule.name()), &format!("share of runs without alignment that converged{paper}"))
-                .simulated(numeric::fraction(converged, n)),
+                .simulated(numeric::fraction(*converged, n)),
         );
-        out.quantities.push(Quantity::new(&format!("participation_{}", rule.name()), "participation ratio of W_K − W_0").simulated(numeric::mean(&spread)));
+        let diverged = runs.iter().filter(|o| o.diverged).count();
+        table.rows.push(vec![rule.name().into(), (*converged).into(), diverged.into(), median(&|o| o.loss).into(), median(&|o| o.steps as f64).into()]);
+    }
+    out.tables.push(table);
+    let share = numeric::fraction(counts[2], n);
+    out.findings.push(Finding {
+        claim: "rflo-linear-rnn 4".into(),
+        found: format!(
+            "converged: RFLO {} of {n} (95 % {:.2} to {:.2}; the paper's 13 of 20: 0.41 to 0.85), BPTT {}, truncated {}; the paper's sizes are not known",
+            counts[2], share.low, share.high, counts[0], counts[1]
+        ),
+        agrees: None,
+    });
+    Ok(())
+}
+
+fn ranks(out: &mut Answer, modes: &[Mode], sizes: &Sizes, n: usize, context: &Context) -> Result<(), TheoryError> {
+    let all = of_every_rule(modes, sizes, n, context)?;
+    let (mut ranks, mut spreads, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+    for (k, (rule, runs)) in Rule::ALL.into_iter().zip(&all).enumerate() {
+        let finite: Vec<&Outcome> = runs.iter().filter(|o| !o.diverged).collect();
+        let rank = finite.iter().map(|o| o.rank).max().unwrap_or(0);
+        let spread = numeric::mean(&finite.iter().map(|o| o.participation).collect::<Vec<_>>());
         let mut q = Quantity::new(&format!("rank_{}", rule.name()), "largest rank of W_K − W_0 over runs, at 1e-6 of the first singular value")
             .simulated(Simulated { samples: finite.len(), ..Simulated::exact(rank as f64) });
         if rule == Rule::Rflo {
             q = q.printed(sizes.outputs.min(sizes.width) as f64);
         }
         out.quantities.push(q);
-        table.rows.push(vec![
-            rule.name().into(),
-            converged.into(),
-            (n - finite.len()).into(),
-            median(&|o| o.loss).into(),
-            median(&|o| o.steps as f64).into(),
-            rank.into(),
-            numeric::mean(&spread).estimate.into(),
-        ]);
+        out.quantities.push(Quantity::new(&format!("participation_{}", rule.name()), "participation ratio (Σσ)²/Σσ² of W_K − W_0").simulated(spread));
         if let Some(o) = finite.first() {
-            marks.push(Mark::line(rule.name(), Look::Group(k as u8), o.spectrum.iter().enumerate().map(|(i, s)| ((i + 1) as f64, s.max(1e-17))).collect()));
+            let points = o.spectrum.iter().enumerate().map(|(i, s)| ((i + 1) as f64, s.max(1e-17))).collect();
+            marks.push(Mark::line(rule.name(), Look::Group(k as u8), points));
         }
+        ranks.push(rank);
+        spreads.push(spread.estimate);
     }
     marks.push(Mark::Horizontal { name: "threshold of rank".into(), look: Look::Null, y: 1e-6 });
     out.charts.push(Chart {
@@ -408,10 +437,6 @@ fn runs(out: &mut Answer, args: &Args, modes: &[Mode], context: &Context) -> Res
         marks,
         note: format!("one run each, without alignment, {} outputs", sizes.outputs),
     });
-    out.tables.push(table);
-    let ranks: Vec<usize> = (0..4).map(|k| of(k).iter().filter(|o| !o.diverged).map(|o| o.rank).max().unwrap_or(0)).collect();
-    let spreads: Vec<f64> =
-        (0..4).map(|k| numeric::mean(&of(k).iter().filter(|o| !o.diverged).map(|o| o.participation).collect::<Vec<_>>()).estimate).collect();
     out.findings.push(Finding {
         claim: "rflo-linear-rnn 3".into(),
         found: format!(
@@ -419,16 +444,6 @@ fn runs(out: &mut Answer, args: &Args, modes: &[Mode], context: &Context) -> Res
             sizes.outputs, ranks[2], ranks[0], ranks[3], ranks[1], spreads[2], spreads[0], spreads[3], spreads[1]
         ),
         agrees: Some(ranks[2] <= sizes.outputs && spreads[1] <= spreads[3] && spreads[3] <= spreads[0]),
-    });
-    let counts: Vec<usize> = (0..4).map(|k| of(k).iter().filter(|o| o.converged).count()).collect();
-    let share = numeric::fraction(counts[2], n);
-    out.findings.push(Finding {
-        claim: "rflo-linear-rnn 4".into(),
-        found: format!(
-            "converged: RFLO {} of {n} (95 % {:.2} to {:.2}; the paper's 13 of 20: 0.41 to 0.85), BPTT {}, truncated {}; the paper's sizes are not known",
-            counts[2], share.low, share.high, counts[0], counts[1]
-        ),
-        agrees: None,
     });
     Ok(())
 }
