@@ -7,6 +7,7 @@ pub mod rubin;
 pub mod superposition;
 pub mod xu_xor;
 pub mod zunkovic_1d;
+pub mod egd;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -24,6 +25,7 @@ static MODELS: &[&Model] = &[
     &deep_linear::MODEL,
     &rflo::MODEL,
     &superposition::MODEL,
+    &egd::MODEL,
     // models end
 ];
 

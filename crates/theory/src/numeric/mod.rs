@@ -3,6 +3,7 @@
 mod draws;
 mod estimate;
 pub(crate) mod gemm;
+mod line;
 pub mod matrix;
 pub mod ode;
 pub mod quadrature;
@@ -10,3 +11,4 @@ pub mod special;
 
 pub use draws::Draws;
 pub use estimate::{fraction, mean, median, quantile};
+pub use line::{Line, line};
