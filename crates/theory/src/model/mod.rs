@@ -8,6 +8,7 @@ pub mod superposition;
 pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod egd;
+pub mod group_composition;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -26,6 +27,7 @@ static MODELS: &[&Model] = &[
     &rflo::MODEL,
     &superposition::MODEL,
     &egd::MODEL,
+    &group_composition::MODEL,
     // models end
 ];
 
