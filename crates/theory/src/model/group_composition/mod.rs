@@ -21,7 +21,7 @@ mod show;
 
 use super::{Claim, Context, Model, TheoryError};
 use crate::answer::{Answer, Finding, Quantity, Simulated};
-use crate::numeric::{fraction, line, mean};
+use crate::numeric::{fraction, line, mean, median};
 use flow::{Bundle, Flow, LANES, Neuron};
 use irreps::{Irrep, Represented, Type, frobenius, rank_one_score, represented, triple};
 use pennydrop_registry::{Args, Default as Usual, Kind, Param, Row};
@@ -175,9 +175,10 @@ fn second_value(m: &[[f64; 2]], d: usize) -> f64 {
     minors / (frobenius(m) * frobenius(m))
 }
 
-/// −slope of ln y over t where 1e-12 < y < 1e-4; `None` where fewer than four points are.
+/// −slope of ln y over t where 1e-12 < y < 1e-4 for good, that is after the last y above; `None` where fewer than four points are.
 fn rate(times: &[f64], ys: &[f64]) -> Option<f64> {
-    let points: Vec<(f64, f64)> = times.iter().zip(ys).filter(|(_, y)| (1e-12..1e-4).contains(*y)).map(|(t, y)| (*t, libm::log(*y))).collect();
+    let from = ys.iter().rposition(|y| *y >= 1e-4).map_or(0, |i| i + 1);
+    let points: Vec<(f64, f64)> = times[from..].iter().zip(&ys[from..]).filter(|(_, y)| **y > 1e-12).map(|(t, y)| (*t, libm::log(*y))).collect();
     (points.len() >= 4).then(|| -line(&points).slope.estimate)
 }
 
@@ -198,7 +199,7 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     let closed: Vec<f64> = g.irreps.iter().map(|r| closed_energy(&g, r)).collect();
     let at_rest = landed.iter().filter(|l| (l.half_energy - closed[l.irrep]).abs() < 1e-6).count();
     let over = |f: &dyn Fn(&Landed, &Trace) -> Option<f64>| {
-        mean(&traces.iter().filter_map(|(l, t)| Some(f(l, t)? / purity_rate(closed[l.irrep]))).collect::<Vec<_>>())
+        median(&traces.iter().filter_map(|(l, t)| Some(f(l, t)? / purity_rate(closed[l.irrep]))).collect::<Vec<_>>())
     };
     let purity_rates = over(&|_, t| rate(&t.times, &t.impurity));
     let rank_rates = over(&|l, t| (g.irreps[l.irrep].dim > 1 && g.irreps[l.irrep].kind != Type::Quaternionic).then(|| rate(&t.times, &t.second)).flatten());
@@ -224,11 +225,14 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
         Quantity::new("half_energy_lowest", "smallest E/2 among them")
             .corrected(extreme(-1.0, &mut (1..closed.len()).filter(there).map(|i| closed[i])))
             .simulated(exact(extreme(-1.0, &mut landed.iter().map(|l| l.half_energy)))),
-        Quantity::new("purity_rate_over_4e", "exponent of 1 − purity over 4·(E/2), mean over traced neurons").corrected(1.0).simulated(purity_rates),
+        Quantity::new("purity_rate_over_4e", "exponent of 1 − purity over 4·(E/2), median over traced neurons").corrected(1.0).simulated(purity_rates),
     ];
     if rank_rates.samples > 0 {
-        quantities
-            .push(Quantity::new("rank_rate_over_4e", "exponent of (second over first singular value)² of û over 4·(E/2)").corrected(1.0).simulated(rank_rates));
+        quantities.push(
+            Quantity::new("rank_rate_over_4e", "exponent of (second over first singular value)² of û over 4·(E/2), median")
+                .corrected(1.0)
+                .simulated(rank_rates),
+        );
     }
     let one_dimensional = landed.iter().filter(|l| g.irreps[l.irrep].dim == 1).count();
     quantities.push(
