@@ -9,6 +9,7 @@ pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod egd;
 pub mod group_composition;
+pub mod two_step_gd;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -28,6 +29,7 @@ static MODELS: &[&Model] = &[
     &superposition::MODEL,
     &egd::MODEL,
     &group_composition::MODEL,
+    &two_step_gd::MODEL,
     // models end
 ];
 

@@ -8,7 +8,9 @@ pub mod matrix;
 pub mod ode;
 pub mod quadrature;
 pub mod special;
+mod vector;
 
 pub use draws::Draws;
 pub use estimate::{fraction, mean, median, quantile};
 pub use line::{Line, line};
+pub use vector::{axpy, dot};
