@@ -9,6 +9,7 @@ pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod egd;
 pub mod group_composition;
+pub mod spherical_boltzmann;
 pub mod two_step_gd;
 
 use crate::answer::Answer;
@@ -30,6 +31,7 @@ static MODELS: &[&Model] = &[
     &egd::MODEL,
     &group_composition::MODEL,
     &two_step_gd::MODEL,
+    &spherical_boltzmann::MODEL,
     // models end
 ];
 
