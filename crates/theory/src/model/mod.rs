@@ -9,8 +9,11 @@ pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod egd;
 pub mod group_composition;
+pub mod rubin;
 pub mod spherical_boltzmann;
 pub mod two_step_gd;
+pub mod xu_xor;
+pub mod zunkovic_1d;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
