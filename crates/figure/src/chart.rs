@@ -2,6 +2,14 @@
 
 use crate::page::Source;
 
+mod axes;
+mod layout;
+mod legend;
+mod maps;
+mod marks;
+
+pub use layout::charts_svg;
+
 /// One panel: an axis pair with what is drawn on it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Chart {

@@ -6,6 +6,7 @@
 //! | [`phase_svg`] | a grid of cells over two hyper-parameters | a phase diagram: shares of the four states, and median times |
 //! | [`survival_svg`] | Kaplan–Meier curves of up to eight groups | curves, runs at risk, medians; for a tournament, restricted means |
 //! | [`law_svg`] | times against a quantity, and fitted laws | points, fits, residuals, held-out errors |
+//! | [`charts_svg`] | charts of a theory beside its simulation | a grid of panels: closed forms, points with intervals, bands, histograms, maps |
 //! | [`png`] | an SVG figure | PNG bytes, with embedded fonts |
 //! | [`text::Chart::lines`] | one run, finished or under way | lines for a terminal |
 //! | [`text::phase`] | a grid of cells | letters and medians for a terminal |
@@ -37,6 +38,7 @@
 //! ```
 
 mod band;
+mod bar;
 pub mod chart;
 mod colour;
 mod curves;
@@ -52,6 +54,7 @@ mod svg;
 pub mod text;
 mod thin;
 
+pub use chart::charts_svg;
 pub use curves::{curves_svg, step_x};
 pub use law::{LawFit, LawOptions, LawPicture, LawPoint, law_svg};
 pub use page::Source;

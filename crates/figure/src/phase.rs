@@ -9,6 +9,8 @@ use std::fmt::Write;
 mod cells;
 mod legend;
 
+pub(crate) use cells::{boxed, letter_style, look, on_bands, patterns};
+
 /// Names of the states of [`PhaseCell::states`], in its order, with their letters.
 pub const STATES: [(&str, char); 4] = [("confusion", 'X'), ("memorisation", 'M'), ("grokking", 'G'), ("comprehension", 'C')];
 

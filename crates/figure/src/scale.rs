@@ -88,8 +88,9 @@ impl StepAxis {
     pub fn ticks(&self, apart: f64) -> (Vec<(f64, Label)>, Vec<f64>) {
         if self.linear {
             let most = ((self.x1 - self.x0) / (apart + 14.0)).floor().clamp(1.0, 10.0);
-            let major = linear_ticks(self.lo, self.hi, most).into_iter().filter_map(|v| Some((self.px(v)?, Label::Plain(short(v)))));
-            return (major.collect(), Vec::new());
+            let ticks = linear_ticks(self.lo, self.hi, most);
+            let labels = linear_labels(&ticks);
+            return (ticks.into_iter().zip(labels).filter_map(|(v, label)| Some((self.px(v)?, label))).collect(), Vec::new());
         }
         let (major, minor) = log_ticks(self.lo, self.hi, self.x1 - self.start, apart);
         let at = |l: f64| self.start + (l - self.lo) / (self.hi - self.lo) * (self.x1 - self.start);
@@ -160,7 +161,8 @@ impl YAxis {
                 // One tick alone says nothing of the scale.
                 let tries = [most, most + 1.0, most + 2.0].map(|m| linear_ticks(lo, hi, m));
                 let major = tries.iter().find(|t| t.len() >= 2).unwrap_or(&tries[0]).clone();
-                (major.into_iter().map(|v| ((v - lo) / (hi - lo), Label::Plain(short(v)))).collect(), Vec::new())
+                let labels = linear_labels(&major);
+                (major.into_iter().map(|v| (v - lo) / (hi - lo)).zip(labels).collect(), Vec::new())
             }
             YAxis::Log(lo, hi) => {
                 let (major, minor) = log_ticks(lo, hi, length, apart);
@@ -182,6 +184,25 @@ pub(crate) fn linear_ticks(lo: f64, hi: f64, most: f64) -> Vec<f64> {
     }
     let first = (lo / step).ceil();
     (0..).map(|i| (first + i as f64) * step).take_while(|v| *v <= hi).map(|v| if v.abs() < step * 1e-9 { 0.0 } else { v }).collect()
+}
+
+/// Labels of the ticks of a linear axis: three digits, and more where these do not tell neighbours apart.
+fn linear_labels(ticks: &[f64]) -> Vec<Label> {
+    let plain: Vec<String> = ticks.iter().map(|v| short(*v)).collect();
+    let most = ticks.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let (Some(step), true) = (ticks.windows(2).map(|w| w[1] - w[0]).next(), most < 1e6) else { return plain.into_iter().map(Label::Plain).collect() };
+    let rounded = |text: &str, v: f64| text.replace('−', "-").parse::<f64>().is_ok_and(|r| (r - v).abs() > 0.01 * step);
+    if !plain.iter().zip(ticks).any(|(text, v)| rounded(text, *v)) {
+        return plain.into_iter().map(Label::Plain).collect();
+    }
+    // A step of 2.5 needs one place more than its power of ten.
+    let places = (1.0 - libm::log10(step).floor()).clamp(0.0, 12.0) as usize;
+    let exact = |places: usize| ticks.iter().map(|v| format!("{v:.places$}").replace('-', "−")).collect::<Vec<_>>();
+    let mut labels = exact(places);
+    while labels.iter().all(|l| l.contains('.') && l.ends_with('0')) {
+        labels.iter_mut().for_each(|l| l.truncate(l.len() - 1));
+    }
+    labels.into_iter().map(|l| Label::Plain(l.trim_end_matches('.').to_string())).collect()
 }
 
 /// Ticks of a logarithmic axis, as log10 of the value: decades (every k-th where they crowd) and 2…9 between them; where the axis has no two decades, 1–2–5.
@@ -283,6 +304,15 @@ mod tests {
         assert!(axis.px(-1.0).unwrap() < axis.px(1.0).unwrap());
         assert_eq!(axis.px(f64::NAN), None);
         assert!(axis.ticks(34.0).0.iter().any(|t| t.0 == 200.0 && t.1 == Label::Plain("0".into())));
+    }
+
+    #[test]
+    fn labels_of_neighbours_differ() {
+        let labels = |lo: f64, hi: f64| linear_labels(&linear_ticks(lo, hi, 5.0)).into_iter().map(|l| format!("{l:?}")).collect::<Vec<_>>();
+        assert_eq!(labels(0.0, 1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1"].map(|s| format!("Plain({s:?})")));
+        assert_eq!(labels(0.9994, 1.0001), ["0.9994", "0.9996", "0.9998", "1.0000"].map(|s| format!("Plain({s:?})")));
+        assert_eq!(labels(-1000.4, -1000.0), ["−1000.4", "−1000.3", "−1000.2", "−1000.1", "−1000.0"].map(|s| format!("Plain({s:?})")));
+        assert_eq!(labels(1000.0, 6000.0)[0], "Plain(\"1000\")");
     }
 
     #[test]

@@ -70,6 +70,40 @@ pub(crate) fn symbols(words: &str) -> Rich {
     out
 }
 
+/// Words of a formula: what follows `_` after a name of one or two characters stands low (`L_test`, `λ_3`), and numbers after `^` stand high. Longer names
+/// (`weight_decay`) are keys and stay as they are.
+pub(crate) fn formula(words: &str) -> Rich {
+    let mut out: Rich = Vec::new();
+    let (mut text, mut rest) = (String::new(), words);
+    while let Some(c) = rest.chars().next() {
+        let tail = &rest[c.len_utf8()..];
+        let head = text.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == '.').collect::<Vec<_>>();
+        let name = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
+        let low = c == '_' && (1..=2).contains(&head.len()) && head.iter().all(|c| c.is_alphanumeric()) && name > 0 && !tail[name..].starts_with(['_', '=']);
+        let sign = tail.chars().next().filter(|c| matches!(c, '-' | '−')).map_or(0, char::len_utf8);
+        let number = sign + tail[sign..].find(|c: char| !c.is_ascii_digit() && c != '/').unwrap_or(tail.len() - sign);
+        let span = if low {
+            Some((Span::Sub(tail[..name].into()), name))
+        } else if c == '^' && !text.is_empty() && number > sign {
+            Some((Span::Sup(tail[..number].replace('-', "−")), number))
+        } else {
+            None
+        };
+        if let Some((span, length)) = span {
+            out.push(Span::Plain(std::mem::take(&mut text)));
+            out.push(span);
+            rest = &tail[length..];
+        } else {
+            text.push(c);
+            rest = tail;
+        }
+    }
+    if !text.is_empty() || out.is_empty() {
+        out.push(Span::Plain(text));
+    }
+    out
+}
+
 /// Where a text stands relative to its x.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Anchor {
@@ -296,6 +330,23 @@ mod tests {
         assert_eq!(flat("t_grok. 130 x^-0.83 + y^2"), "t[grok]. 130 x^−0.83 + y^2");
         assert!(symbols("x^-0.83").contains(&Span::Sup("−0.83".into())));
         for same in ["", "weight_decay x", "t_1", "t_", "by t_max_steps", "t_mult=3", "at optim.t_mult", "^2", "a^b", "x^", "x^-", "ηλ"] {
+            assert_eq!(flat(same), same);
+        }
+    }
+
+    #[test]
+    fn formulas_have_subscripts_and_powers() {
+        let flat = |words: &str| {
+            let spans = formula(words).into_iter().map(|s| match s {
+                Span::Plain(s) => s,
+                Span::Sub(s) => format!("[{s}]"),
+                Span::Sup(s) => format!("^{s}"),
+            });
+            spans.collect::<String>()
+        };
+        assert_eq!(flat("L_test at λ_3 t, D_c^2 and N^-1/2"), "L[test] at λ[3] t, D[c]^2 and N^−1/2");
+        assert_eq!(flat("lr_dec (per step)"), "lr[dec] (per step)");
+        for same in ["", "weight_decay x", "t_max_steps", "_", "t_", "a^b", "^2", "q_=1", "run1.t_2x", "ηλ"] {
             assert_eq!(flat(same), same);
         }
     }

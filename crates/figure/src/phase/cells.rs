@@ -15,7 +15,7 @@ pub(super) const PAPER: &str = "#EFEFEF";
 
 /// Colour and hatching of a state, by the index of [`PhaseCell::majority`]. Okabe and Ito's yellow, sky blue, bluish green and black, and a dark grey; their
 /// lightness (CIE L*) of 89, 70, 58, 31 and 0 tells them apart without hue.
-pub(super) fn look(state: usize) -> (&'static str, Option<&'static str>) {
+pub(crate) fn look(state: usize) -> (&'static str, Option<&'static str>) {
     match state {
         0 => ("#4A4A4A", Some("dots")),
         1 => ("#56B4E9", Some("lines")),
@@ -29,7 +29,7 @@ pub(super) fn look(state: usize) -> (&'static str, Option<&'static str>) {
 pub(super) const ORDER: [usize; 5] = [2, 3, 1, 0, 4];
 
 /// The hatchings.
-pub(super) fn patterns(prefix: &str) -> String {
+pub(crate) fn patterns(prefix: &str) -> String {
     let pattern = |name: &str, size: f64, turn: f64, inner: &str| {
         let size = px(size);
         format!(
@@ -47,7 +47,7 @@ pub(super) fn patterns(prefix: &str) -> String {
 }
 
 /// Data of a rectangle, for a path of many.
-pub(super) fn boxed(data: &mut String, x: f64, y: f64, w: f64, h: f64) {
+pub(crate) fn boxed(data: &mut String, x: f64, y: f64, w: f64, h: f64) {
     let _ = write!(data, "M{} {}h{}v{}h-{}z", px(x), px(y), px(w), px(h), px(w));
 }
 
@@ -152,7 +152,7 @@ pub(super) fn states(svg: &mut Svg, phase: &Phase, grid: &Grid, prefix: &str) {
 }
 
 /// Black on a white halo: read on every colour beneath.
-pub(super) fn on_bands(size: f64) -> String {
+pub(crate) fn on_bands(size: f64) -> String {
     halo("#000000", "#FFFFFF", size)
 }
 
@@ -161,7 +161,7 @@ fn halo(ink: &str, around: &str, size: f64) -> String {
 }
 
 /// The letter of a state: black on light states, white on dark ones.
-pub(super) fn letter_style(state: usize, size: f64) -> String {
+pub(crate) fn letter_style(state: usize, size: f64) -> String {
     let halo = match look(state).0 {
         dark @ ("#4A4A4A" | "#000000") => halo("#FFFFFF", dark, size),
         _ => halo("#000000", "#FFFFFF", size),

@@ -1,11 +1,12 @@
 //! The legends under both panels.
 
-use super::cells::{self, ORDER, PAPER, boxed, letter_style, look};
+use super::cells::{self, ORDER, PAPER, letter_style, look};
 use super::{Grid, Phase, STATES, letter};
+use crate::bar;
 use crate::colour::{hex, viridis};
-use crate::format::{Label, compact, count, short};
+use crate::format::{count, short};
 use crate::panel::{GREY, INK, TICK};
-use crate::scale::log_ticks;
+use crate::scale::YAxis;
 use crate::svg::{Anchor, Svg, plain, px, width};
 
 /// Height of a row and side of a sample.
@@ -97,38 +98,7 @@ pub(super) fn states(svg: &mut Svg, phase: &Phase, grid: &Grid, prefix: &str, y:
 pub(super) fn times(svg: &mut Svg, phase: &Phase, grid: &Grid, prefix: &str, mut y: f64, room: f64) -> f64 {
     if let Some((lo, hi)) = cells::range(phase) {
         let (left, length) = (grid.left, room.min(240.0) - 4.0);
-        for i in 0..60 {
-            let mut data = String::new();
-            // Each piece reaches under the next, so that no seam shows.
-            boxed(&mut data, left + length * f64::from(i) / 60.0, y, (length / 60.0 + 0.5).min(length * (1.0 - f64::from(i) / 60.0)), 9.0);
-            svg.path(&data, &format!(r#"fill="{}""#, hex(viridis((f64::from(i) + 0.5) / 60.0))));
-        }
-        svg.rect(left, y, length, 9.0, r##"fill="none" stroke="#555555" stroke-width="0.6""##);
-        let (mut major, minor) = log_ticks(lo, hi, length, 34.0);
-        if major.len() < 2 {
-            // One number says nothing of the scale: both ends then.
-            major = [lo, hi].map(|l| (l, Label::Plain(compact(libm::pow(10.0, l))))).to_vec();
-        }
-        let at = |l: f64| left + (l - lo) / (hi - lo) * length;
-        for l in minor {
-            svg.line(at(l), y + 9.0, at(l), y + 11.0, r##"stroke="#555555" stroke-width="0.6""##);
-        }
-        for (l, label) in major {
-            svg.line(at(l), y + 9.0, at(l), y + 13.0, r##"stroke="#555555" stroke-width="0.8""##);
-            let text = crate::panel::rich(&label);
-            let half = match &label {
-                Label::Plain(s) => width(s, TICK) / 2.0,
-                Label::Power(_) => 9.0,
-            };
-            svg.text(
-                at(l).clamp(left + half.min(length / 2.0), left + length - half.min(length / 2.0)),
-                y + 22.0,
-                TICK,
-                Anchor::Middle,
-                &format!(r#"fill="{INK}""#),
-                &text,
-            );
-        }
+        bar::draw(svg, YAxis::Log(lo, hi), (left, length), y);
         y += 26.0;
         svg.text(left, y + 6.0, TICK, Anchor::Start, &format!(r#"fill="{GREY}""#), &plain("steps (log scale)"));
         y += 12.0;

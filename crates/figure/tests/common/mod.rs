@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod campaign;
+pub mod chart;
+pub mod page;
 
 use pennydrop_figure::*;
 
