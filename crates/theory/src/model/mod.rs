@@ -2,15 +2,12 @@
 
 pub mod deep_linear;
 pub mod deep_linear_mode;
-pub mod rflo;
-pub mod rubin;
-pub mod superposition;
-pub mod xu_xor;
-pub mod zunkovic_1d;
 pub mod egd;
 pub mod group_composition;
+pub mod rflo;
 pub mod rubin;
 pub mod spherical_boltzmann;
+pub mod superposition;
 pub mod two_step_gd;
 pub mod xu_xor;
 pub mod zunkovic_1d;
@@ -25,16 +22,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Every model, in the order in which it is listed. One line a model.
 static MODELS: &[&Model] = &[
     // models begin
+    &zunkovic_1d::MODEL,
     &rubin::MODEL,
     &xu_xor::MODEL,
-    &zunkovic_1d::MODEL,
     &deep_linear::MODEL,
-    &rflo::MODEL,
     &superposition::MODEL,
+    &rflo::MODEL,
+    &spherical_boltzmann::MODEL,
+    &two_step_gd::MODEL,
     &egd::MODEL,
     &group_composition::MODEL,
-    &two_step_gd::MODEL,
-    &spherical_boltzmann::MODEL,
     // models end
 ];
 
