@@ -1,5 +1,6 @@
 //! What may be typed: one definition for parsing, help and completions.
 
+use crate::theory::TheoryArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Logits and activations of a run at a step, as NumPy arrays
     Eval(EvalArgs),
+    /// A solvable model: its closed forms, printed and corrected, beside a simulation that does not use them
+    Theory(TheoryArgs),
     /// A spec with every default filled in, or every key that there is
     Config(ConfigArgs),
     /// Is a campaign as it was written, and do its runs, trained again, have the same bits?

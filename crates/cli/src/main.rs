@@ -18,6 +18,7 @@ mod screen;
 mod show;
 mod status;
 mod sweep;
+mod theory;
 mod tournament;
 mod verify;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
         Command::Config(a) => config::config(&a),
+        Command::Theory(a) => theory::theory(&a),
         Command::Verify(a) => verify::verify(&a),
         Command::Gc(a) => verify::gc(&a),
         Command::Doctor(a) => doctor::doctor(&a),

@@ -28,6 +28,9 @@ pub enum Error {
     /// The campaign folder, a checkpoint, or a user's file.
     #[error(transparent)]
     Store(#[from] pennydrop_store::Error),
+    /// A solvable model that gave no answer.
+    #[error(transparent)]
+    Theory(#[from] pennydrop_theory::TheoryError),
     /// The system refused something that is neither a file of the record nor a spec.
     #[error("cannot {doing}: {why}")]
     System {
@@ -121,7 +124,7 @@ impl Error {
                 K::StorageFull | K::QuotaExceeded | K::FileTooLarge | K::PermissionDenied | K::ReadOnlyFilesystem => 5,
                 _ => 1,
             },
-            Error::System { .. } | Error::Picture(_) | Error::Stats(_) => 1,
+            Error::Theory(_) | Error::System { .. } | Error::Picture(_) | Error::Stats(_) => 1,
         }
     }
 
@@ -151,7 +154,7 @@ impl Error {
             Error::State { .. } => Some("remove that file: the run then starts from its beginning".into()),
             Error::Damaged { .. } => Some("restore it from a copy, or remove it: what it asked for can be asked again".into()),
             Error::Write { .. } => Some("make room, or choose another folder with --out".into()),
-            Error::System { .. } | Error::Store(_) | Error::Picture(_) | Error::Stats(_) => None,
+            Error::Theory(_) | Error::System { .. } | Error::Store(_) | Error::Picture(_) | Error::Stats(_) => None,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | results → files of other programs | [`export`] |
 //! | what a step costs, and what the machine can do | [`explain`], [`machine`] |
 //! | what a network computes at a step | [`eval`] |
+//! | what solvable models say, and delay laws beside a record | [`mod@theory`] |
 //!
 //! The lab owns the clock, the threads and the signals; everything below computes.
 
@@ -33,6 +34,7 @@ pub mod result;
 pub mod runner;
 pub mod signals;
 pub mod spec;
+pub mod theory;
 pub mod threads;
 pub mod tournament;
 mod trainer;

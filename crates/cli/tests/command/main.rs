@@ -13,6 +13,7 @@ mod many;
 mod output;
 mod query;
 mod sweep;
+mod theory;
 mod tournament;
 
 use serde_json::Value;

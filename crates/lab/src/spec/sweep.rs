@@ -294,21 +294,41 @@ fn axis(word: &str) -> Result<Option<Axis>, SpecError> {
     known(section, &name)?;
     let points = match function {
         Some((f, inside)) => spaced(key, f, inside?)?,
-        None => {
-            let mut values = Vec::with_capacity(parts.len());
-            for p in parts {
-                if p.trim().is_empty() {
-                    return Err(SpecError::new(key, format!("`{}` has an empty place between commas", shown(value)), "values with commas between them"));
-                }
-                match parse_value(key, p)? {
-                    Given::One(v) => values.push(vec![v]),
-                    Given::Range(v) => values.extend(v.into_iter().map(|i| vec![Value::Int(i)])),
-                }
-            }
-            Points::Listed(values)
-        }
+        None => Points::Listed(listed(key, value, parts)?),
     };
     Ok(Some(Axis { keys: vec![(section, name)], points, word: word.to_string() }))
+}
+
+/// Values with commas between them.
+fn listed(key: &str, value: &str, parts: Vec<&str>) -> Result<Vec<Vec<Value>>, SpecError> {
+    let mut values = Vec::with_capacity(parts.len());
+    for p in parts {
+        if p.trim().is_empty() {
+            return Err(SpecError::new(key, format!("`{}` has an empty place between commas", shown(value)), "values with commas between them"));
+        }
+        match parse_value(key, p)? {
+            Given::One(v) => values.push(vec![v]),
+            Given::Range(v) => values.extend(v.into_iter().map(|i| vec![Value::Int(i)])),
+        }
+    }
+    Ok(values)
+}
+
+/// The values of a key that is none of a spec: a list with commas, `range`, `linspace` or `logspace`.
+///
+/// # Errors
+/// Text that does not follow the grammar; an interval to draw from.
+pub fn values(key: &str, text: &str) -> Result<Vec<Value>, SpecError> {
+    let text = text.trim();
+    let function = ["linspace", "logspace", "range"].into_iter().find_map(|f| call(text, f).map(|inside| (f, inside)));
+    let points = match function {
+        Some((f, inside)) => spaced(key, f, inside?)?,
+        None => Points::Listed(listed(key, text, split(text, |c| c == ','))?),
+    };
+    match points {
+        Points::Listed(v) => Ok(v.into_iter().flatten().collect()),
+        Points::Drawn { .. } => Err(SpecError::new(key, "an interval has no values of its own", "a list, range, linspace or logspace")),
+    }
 }
 
 /// An axis without a point twice: it would be one setting counted as two. (Of keys that move together, one alone may repeat a value.)

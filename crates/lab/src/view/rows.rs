@@ -237,7 +237,7 @@ fn compare(a: &Values, b: &Values) -> std::cmp::Ordering {
 }
 
 /// The lines of a spec as `section.key` and value; text without its quotes.
-fn keys_of(spec: &str) -> Vec<(String, String)> {
+pub(crate) fn keys_of(spec: &str) -> Vec<(String, String)> {
     let mut section = "";
     let mut out = Vec::new();
     for line in spec.lines() {
