@@ -1,5 +1,6 @@
 //! Runs row kernels: an interpreter whose instructions work on tiles that stay in the first-level cache.
 
+use super::gemm::{View, gemm};
 use super::ins::{Addr, DotShape, Flat, Ins, Operand, RowKernel, Rows, Walk};
 use super::math::{Base, Real};
 use super::simd::{self, Simd};
@@ -135,35 +136,61 @@ impl Level {
     }
 }
 
-/// A working type with vectors in every instruction set.
-#[cfg(target_arch = "x86_64")]
+/// A working type: its vectors in every instruction set, and its entry points.
+///
+/// The entry points are methods of the two implementations here, and not generic functions, so that kernels and products are compiled once, in this crate, and not
+/// again in every crate that runs a program.
 pub trait Vector: Real {
     /// AVX-512 vectors.
+    #[cfg(target_arch = "x86_64")]
     type Wide: Simd<Self>;
     /// AVX2 vectors.
+    #[cfg(target_arch = "x86_64")]
     type Half: Simd<Self>;
+
+    /// Runs rows `from..to` of a kernel.
+    ///
+    /// # Safety
+    /// The context must belong to the program that planned the kernel, and `level` must be available.
+    unsafe fn rows(level: Level, k: &RowKernel, c: &Ctx<'_, Self>, from: usize, to: usize, s: &mut Scratch3);
+
+    /// `dst (m × n) = [dst +] lhs (m × k) · rhs (k × n)`.
+    ///
+    /// # Safety
+    /// The views must lie inside live allocations, and `dst` must not overlap the operands.
+    unsafe fn gemm(m: usize, n: usize, k: usize, dst: View<Self>, accumulate: bool, lhs: View<Self>, rhs: View<Self>);
 }
-#[cfg(target_arch = "x86_64")]
-impl Vector for f32 {
-    type Wide = Avx512;
-    type Half = Avx2;
+
+macro_rules! vector {
+    ($type:ty) => {
+        impl Vector for $type {
+            #[cfg(target_arch = "x86_64")]
+            type Wide = Avx512;
+            #[cfg(target_arch = "x86_64")]
+            type Half = Avx2;
+
+            #[inline(never)]
+            unsafe fn rows(level: Level, k: &RowKernel, c: &Ctx<'_, $type>, from: usize, to: usize, s: &mut Scratch3) {
+                // SAFETY: forwarded to the caller.
+                unsafe { run(level, k, c, from, to, s) }
+            }
+
+            #[inline(never)]
+            unsafe fn gemm(m: usize, n: usize, k: usize, dst: View<$type>, accumulate: bool, lhs: View<$type>, rhs: View<$type>) {
+                // SAFETY: forwarded to the caller.
+                unsafe { gemm(m, n, k, dst, accumulate, lhs, rhs) }
+            }
+        }
+    };
 }
-#[cfg(target_arch = "x86_64")]
-impl Vector for f64 {
-    type Wide = Avx512;
-    type Half = Avx2;
-}
-/// A working type with vectors in every instruction set.
-#[cfg(not(target_arch = "x86_64"))]
-pub trait Vector: Real {}
-#[cfg(not(target_arch = "x86_64"))]
-impl<T: Real> Vector for T {}
+vector!(f32);
+vector!(f64);
 
 /// Runs rows `from..to` of a kernel.
 ///
 /// # Safety
 /// The context must belong to the program that planned the kernel, and `level` must be available.
-pub unsafe fn run<T: Vector>(level: Level, k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
+unsafe fn run<T: Vector>(level: Level, k: &RowKernel, c: &Ctx<'_, T>, from: usize, to: usize, s: &mut Scratch3) {
     // SAFETY: forwarded to the caller.
     unsafe {
         match level {

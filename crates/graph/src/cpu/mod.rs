@@ -22,7 +22,7 @@ use crate::feed::Feed;
 use crate::ir::{Graph, Id, Op, Unary};
 use crate::linalg;
 use emit::Emitter;
-use gemm::{View, gemm};
+use gemm::View;
 use ins::{Addr, RowKernel};
 pub use interpret::Vector;
 use interpret::{Ctx, Scratch3};
@@ -312,7 +312,7 @@ impl<T: Vector> Program<T> {
     unsafe fn work(&self, w: &Work, c: &Ctx<'_, T>, from: usize, to: usize, heads: &mut Scratch3) {
         unsafe {
             match w {
-                Work::Rows { kernel, .. } => interpret::run(self.level, kernel, c, from, to, heads),
+                Work::Rows { kernel, .. } => T::rows(self.level, kernel, c, from, to, heads),
                 Work::Product(p) => multiply(p, c, from, to),
                 Work::Opaque { op, shape, src, dst, .. } => {
                     for r in from..to {
@@ -386,7 +386,7 @@ fn product(g: &Graph, places: &mut Places, id: Id, kind: Gemm) -> Product {
 
 /// # Safety
 /// As for [`Program::work`].
-unsafe fn multiply<T: Real>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize) {
+unsafe fn multiply<T: Vector>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize) {
     let (b, m, k, n) = p.dims;
     let rows = to - from;
     let v = |ptr: *mut T, rs: usize, cs: usize| View { ptr, rs: rs as isize, cs: cs as isize };
@@ -395,13 +395,13 @@ unsafe fn multiply<T: Real>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize)
             match p.kind {
                 Gemm::Unit => {
                     let (l, r, d) = (c.at(p.l.0, p.l.1, 0, 0).add(h * m * k), c.at(p.r.0, p.r.1, 0, 0).add(h * k * n), c.at(p.d.0, p.d.1, 0, 0).add(h * m * n));
-                    gemm(m, n, k, v(d, n, 1), false, if p.ta { v(l, 1, m) } else { v(l, k, 1) }, if p.tb { v(r, 1, k) } else { v(r, n, 1) });
+                    T::gemm(m, n, k, v(d, n, 1), false, if p.ta { v(l, 1, m) } else { v(l, k, 1) }, if p.tb { v(r, 1, k) } else { v(r, n, 1) });
                 }
                 Gemm::RowsMatrix => {
                     let (l, r, d) =
                         (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, 0, 0).add(h * k * n), c.at(p.d.0, p.d.1, from, from).add(h * m * n));
                     let (count, ls, ds) = if b == 1 { (rows * m, k, n) } else { (rows, b * k, b * n) };
-                    gemm(count, n, k, v(d, ds, 1), false, v(l, ls, 1), if p.tb { v(r, 1, k) } else { v(r, n, 1) });
+                    T::gemm(count, n, k, v(d, ds, 1), false, v(l, ls, 1), if p.tb { v(r, 1, k) } else { v(r, n, 1) });
                 }
                 Gemm::SumRows => {
                     // Either one outer product a row (any strides), or `k` stacked rows in each.
@@ -409,7 +409,7 @@ unsafe fn multiply<T: Real>(p: &Product, c: &Ctx<'_, T>, from: usize, to: usize)
                         (c.at(p.l.0, p.l.1, from, from).add(h * m * k), c.at(p.r.0, p.r.1, from, from).add(h * k * n), c.at(p.d.0, p.d.1, 0, 0).add(h * m * n));
                     let (count, ls, rs) = if k == 1 { (rows, b * m, b * n) } else { (rows * k, m, n) };
                     let accumulate = matches!(p.d.0, Addr::Acc { .. });
-                    gemm(m, n, count, v(d, n, 1), accumulate, v(l, 1, ls), v(r, rs, 1));
+                    T::gemm(m, n, count, v(d, n, 1), accumulate, v(l, 1, ls), v(r, rs, 1));
                 }
             }
         }
