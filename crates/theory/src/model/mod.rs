@@ -11,6 +11,9 @@ pub mod superposition;
 pub mod two_step_gd;
 pub mod xu_xor;
 pub mod zunkovic_1d;
+pub mod miller;
+
+pub mod zunkovic_tn;
 
 use crate::answer::Answer;
 use crate::numeric::Draws;
@@ -32,6 +35,8 @@ static MODELS: &[&Model] = &[
     &two_step_gd::MODEL,
     &egd::MODEL,
     &group_composition::MODEL,
+    &miller::MODEL,
+    &zunkovic_tn::MODEL,
     // models end
 ];
 
