@@ -12,7 +12,7 @@ pub mod two_step_gd;
 pub mod xu_xor;
 pub mod zunkovic_1d;
 pub mod miller;
-
+pub mod xu_xor;
 pub mod zunkovic_tn;
 
 use crate::answer::Answer;
