@@ -211,7 +211,9 @@ pub fn train(s: &Setting, draws: &mut Draws, stop: &dyn Fn() -> bool) -> Outcome
         let order = draws.permutation(training.len());
         let mut right = 0;
         for batch in order.chunks(BATCH) {
-            (g1.fill(0.0), gb.fill(0.0), g2.fill(0.0));
+            for g in [&mut g1, &mut gb, &mut g2] {
+                g.fill(0.0);
+            }
             for &i in batch {
                 let e = &training[i];
                 net.forward(e, s.p, &mut h, &mut out);
@@ -286,7 +288,7 @@ impl Outcome {
 pub(super) fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     let clean = args.str("split") == "clean";
     let p = or(args, "p", if clean { 31 } else { 7 });
-    if !(2..).take_while(|d| d * d <= p).all(|d| p % d != 0) || p < 2 {
+    if !(2..).take_while(|d| d * d <= p).all(|d| !p.is_multiple_of(d)) || p < 2 {
         return Err(TheoryError::parameter(args, "p", format!("{p} is no prime"), "a prime such as 7, 31 or 97"));
     }
     let resampled = match args.str("noise") {

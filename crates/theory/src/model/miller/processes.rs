@@ -30,7 +30,7 @@ pub(super) fn regression(args: &Args, context: &Context) -> Result<Answer, Theor
         let mut draws = context.draws(lane::SINE, i);
         (Data::draw(train, &mut draws), Data::draw(validation, &mut draws))
     };
-    let samples = context.samples.unwrap_or(5);
+    let samples = context.samples.unwrap_or(4);
     let paths = context.map(samples * STARTS.len(), |i| {
         let (train, validation) = data(i / STARTS.len());
         regression::climb(&train, &validation, STARTS[i % STARTS.len()], rate, epochs)

@@ -75,8 +75,8 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_one_neighbourhood_alone_is_an_integral_that_can_be_done() {
-        // With m = 1 and all rates g: E t = (1/g) E ln(1 + max(0, −min u)); checked by sampling.
+    fn the_mean_zero_time_is_that_of_the_last_of_eight() {
+        // With m = 1 and all rates g = 1/8: t = 8 ln(1 + max(0, −min u)), sampled.
         let shares = [0.125; 8];
         let mut draws = crate::numeric::Draws::new(3, 0, 0);
         let times: Vec<f64> = (0..40_000).map(|_| 8.0 * libm::log1p((0..8).map(|_| -draws.normal()).fold(0.0, f64::max))).collect();

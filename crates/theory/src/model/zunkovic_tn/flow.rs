@@ -55,6 +55,12 @@ pub(super) fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryErr
             _ => "no run reaches zero test error: no perceptron separates the test points of this map".into(),
         });
     }
+    let left = runs.iter().filter(|r| r.test_zero.is_finite() && r.final_test > 0.0).count();
+    if left > 0 {
+        answer
+            .notes
+            .push(format!("{left} of {} runs reach zero test error and leave it again: times and the exponent are those of the first arrival", runs.len()));
+    }
     answer.notes.push(format!(
         "time unit: the flow of (1/n) Σ ½(ŷ − y)² over {} training sites with latent points of unit length; test on {} sites",
         train.len(),
