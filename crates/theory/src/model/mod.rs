@@ -4,6 +4,7 @@ pub mod deep_linear;
 pub mod deep_linear_mode;
 pub mod egd;
 pub mod group_composition;
+pub mod miller;
 pub mod rflo;
 pub mod rubin;
 pub mod spherical_boltzmann;
@@ -11,8 +12,6 @@ pub mod superposition;
 pub mod two_step_gd;
 pub mod xu_xor;
 pub mod zunkovic_1d;
-pub mod miller;
-pub mod xu_xor;
 pub mod zunkovic_tn;
 
 use crate::answer::Answer;
@@ -26,17 +25,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static MODELS: &[&Model] = &[
     // models begin
     &zunkovic_1d::MODEL,
+    &zunkovic_tn::MODEL,
     &rubin::MODEL,
     &xu_xor::MODEL,
     &deep_linear::MODEL,
     &superposition::MODEL,
     &rflo::MODEL,
     &spherical_boltzmann::MODEL,
+    &miller::MODEL,
     &two_step_gd::MODEL,
     &egd::MODEL,
     &group_composition::MODEL,
-    &miller::MODEL,
-    &zunkovic_tn::MODEL,
     // models end
 ];
 
