@@ -70,6 +70,30 @@ pub(crate) fn symbols(words: &str) -> Rich {
     out
 }
 
+/// Words in which signs that the embedded font lacks are written with those that it has: one such sign would set the whole text in another, wider font.
+pub(crate) fn spelled(words: &str) -> String {
+    let sign = |c: char| match c {
+        '→' => "->",
+        '←' => "<-",
+        '‖' | '∥' => "||",
+        '∝' | '∼' => "~",
+        '∇' => "grad ",
+        '∈' => "in",
+        '⟨' => "<",
+        '⟩' => ">",
+        '⊕' => "+",
+        '′' => "'",
+        _ => "",
+    };
+    words.chars().fold(String::with_capacity(words.len()), |mut out, c| {
+        match sign(c) {
+            "" => out.push(c),
+            other => out.push_str(other),
+        }
+        out
+    })
+}
+
 /// Words of a formula: what follows `_` after a name of one or two characters stands low (`L_test`, `λ_3`), and numbers after `^` stand high. Longer names
 /// (`weight_decay`) are keys and stay as they are.
 pub(crate) fn formula(words: &str) -> Rich {
@@ -346,6 +370,7 @@ mod tests {
         };
         assert_eq!(flat("L_test at λ_3 t, D_c^2 and N^-1/2"), "L[test] at λ[3] t, D[c]^2 and N^−1/2");
         assert_eq!(flat("lr_dec (per step)"), "lr[dec] (per step)");
+        assert_eq!(spelled("‖w‖ ∝ 1/√N → 0"), "||w|| ~ 1/√N -> 0");
         for same in ["", "weight_decay x", "t_max_steps", "_", "t_", "a^b", "^2", "q_=1", "run1.t_2x", "ηλ"] {
             assert_eq!(flat(same), same);
         }

@@ -2,12 +2,12 @@
 
 use super::axes::{Plane, Scale, scales};
 use super::legend::Legend;
-use super::{Axis, Chart, ChartOptions, Mark, maps, marks};
+use super::{Chart, ChartOptions, Mark, maps, marks};
 use crate::bar;
 use crate::page::{self, Document, LEFT, RIGHT};
 use crate::panel::{GREY, INK, LABEL, ROW, TICK, rich};
 use crate::phase::patterns;
-use crate::svg::{Anchor, Svg, em, formula, plain, px, rich_width, width, wrap};
+use crate::svg::{Anchor, Svg, em, formula, plain, px, rich_width, spelled, width, wrap};
 use std::fmt::Write;
 
 /// Air between a panel and the vertical axis of the next.
@@ -24,6 +24,8 @@ struct Prepared<'a> {
     y: Scale,
     /// Width of the labels at the vertical axis.
     ticks: f64,
+    /// Names of the axes, as they are written.
+    names: [String; 2],
     /// Whether the name of the vertical axis stands along it.
     upright: bool,
 }
@@ -33,18 +35,19 @@ impl<'a> Prepared<'a> {
         let (x, y) = scales(chart);
         let labels = y.vertical().ticks(height, 24.0).0;
         let ticks = labels.iter().map(|l| rich_width(&rich(&l.1), TICK)).fold(0.0, f64::max);
-        Prepared { chart, x, y, ticks, upright: width(&chart.y.label, LABEL) <= height + 12.0 }
+        let names = [&chart.x, &chart.y].map(|a| spelled(&a.label));
+        Prepared { chart, x, y, ticks, upright: width(&names[1], LABEL) <= height + 12.0, names }
     }
 
     /// Room that the vertical axis needs left of the panel.
     fn left(&self) -> f64 {
-        let name = if self.upright && !self.chart.y.label.trim().is_empty() { LABEL + 7.0 } else { 0.0 };
+        let name = if self.upright && !self.names[1].trim().is_empty() { LABEL + 7.0 } else { 0.0 };
         9.0 + self.ticks + name
     }
 
     /// Lines of the name of the vertical axis that does not stand along it.
     fn above(&self, room: f64) -> Vec<String> {
-        if self.upright { Vec::new() } else { wrap(&self.chart.y.label, room / TICK, 3, em) }
+        if self.upright { Vec::new() } else { wrap(&self.names[1], room / TICK, 3, em) }
     }
 }
 
@@ -70,7 +73,7 @@ pub fn charts_svg(charts: &[Chart], options: &ChartOptions) -> String {
         let words = |k: usize| {
             let letter = if charts.len() > 1 { letter(row * columns + k) } else { String::new() };
             let indent = if letter.is_empty() { 0.0 } else { width(&letter, LABEL) + 8.0 };
-            (letter, indent, wrap(&panels[k].chart.title, (plot - indent) / LABEL, 2, em))
+            (letter, indent, wrap(&spelled(&panels[k].chart.title), (plot - indent) / LABEL, 2, em))
         };
         let legends: Vec<Legend> = panels.iter().map(|p| Legend::of(p.chart, plot)).collect();
         let title_high = (0..panels.len()).map(|k| words(k).2.len().max(usize::from(!words(k).0.is_empty()))).max().unwrap_or(0) as f64 * LINE;
@@ -95,14 +98,15 @@ pub fn charts_svg(charts: &[Chart], options: &ChartOptions) -> String {
             let _ = write!(clips, "{}", panel(&mut body, &plane, p, &prefix, &id));
             let under = axis_names(&mut body, &plane, p, plot);
             let under = colour_bar(&mut body, &plane, p.chart, under);
-            let under = if p.chart.note.trim().is_empty() { under } else { page::words(&mut body, &p.chart.note, (x0, x0 + plot), under + 2.0, TICK, 6) };
+            let under =
+                if p.chart.note.trim().is_empty() { under } else { page::words(&mut body, &spelled(&p.chart.note), (x0, x0 + plot), under + 2.0, TICK, 6) };
             end = end.max(under);
             x0 += plot + BETWEEN;
         }
         y = end + 8.0;
     }
     for note in &options.notes {
-        y = page::words(&mut body, note, (LEFT, width_px - RIGHT), y, TICK, 6) + 1.0;
+        y = page::words(&mut body, &spelled(note), (LEFT, width_px - RIGHT), y, TICK, 6) + 1.0;
     }
     y = options.source.footer(&mut body, &[], y + 8.0, width_px);
     let title = if options.title.is_empty() { "Charts" } else { &options.title };
@@ -172,7 +176,7 @@ fn panel(svg: &mut Svg, plane: &Plane, p: &Prepared, prefix: &str, id: &str) -> 
 /// Names of the axes; returns the y under that of the horizontal one.
 fn axis_names(svg: &mut Svg, plane: &Plane, p: &Prepared, plot: f64) -> f64 {
     let ink = format!(r#"fill="{INK}""#);
-    let Axis { label, .. } = &p.chart.y;
+    let label = &p.names[1];
     if p.upright && !label.trim().is_empty() {
         let (x, y) = (plane.x0 - p.ticks - 13.0, (plane.top + plane.bottom) / 2.0);
         svg.text(x, y, LABEL, Anchor::Middle, &format!(r#"{ink} transform="rotate(-90 {} {})""#, px(x), px(y)), &formula(label));
@@ -183,7 +187,7 @@ fn axis_names(svg: &mut Svg, plane: &Plane, p: &Prepared, plot: f64) -> f64 {
         svg.text(plane.x0, y, TICK, Anchor::Start, &format!(r#"fill="{GREY}""#), &formula(line));
     }
     let mut y = plane.bottom + 18.0;
-    for line in wrap(&p.chart.x.label, plot / LABEL, 2, em) {
+    for line in wrap(&p.names[0], plot / LABEL, 2, em) {
         y += 13.0;
         svg.text((plane.x0 + plane.x1) / 2.0, y, LABEL, Anchor::Middle, &ink, &formula(&line));
     }
@@ -201,7 +205,7 @@ fn colour_bar(svg: &mut Svg, plane: &Plane, chart: &Chart, y: f64) -> f64 {
     let length = (plane.x1 - plane.x0).min(240.0);
     bar::draw(svg, scale.vertical(), (plane.x0, length), y + 4.0);
     let mut y = y + 4.0 + bar::HIGH;
-    for line in wrap(label, (plane.x1 - plane.x0) / TICK, 2, em) {
+    for line in wrap(&spelled(label), (plane.x1 - plane.x0) / TICK, 2, em) {
         y += 12.0;
         svg.text(plane.x0, y - 3.0, TICK, Anchor::Start, &format!(r#"fill="{INK}""#), &formula(&line));
     }

@@ -3,7 +3,7 @@
 use super::marks::{area_style, marker, marker_style, shape, stroke_width, style};
 use super::{Chart, Look, Mark, maps};
 use crate::panel::{INK, TICK};
-use crate::svg::{Anchor, Svg, em, formula, plain, px, width, wrap};
+use crate::svg::{Anchor, Svg, em, formula, plain, px, spelled, width, wrap};
 
 const SAMPLE: f64 = 22.0;
 const GAP: f64 = 14.0;
@@ -66,7 +66,7 @@ impl Legend {
                     continue;
                 }
                 Mark::Classes { names: classes_of, xs, ys, classes } => {
-                    names.clone_from(classes_of);
+                    names = classes_of.iter().map(|n| spelled(n)).collect::<Vec<_>>();
                     entries.extend(names.iter().enumerate().map(|(k, n)| (n.clone(), Sample::Class(k))));
                     let class = |iy: usize, ix: usize| classes.get(iy).and_then(|r| r.get(ix).copied().flatten()).is_some_and(|k| k < classes_of.len());
                     if (0..ys.len()).any(|iy| (0..xs.len()).any(|ix| !class(iy, ix))) {
@@ -78,8 +78,9 @@ impl Legend {
             if name.trim().is_empty() {
                 continue;
             }
+            let name = spelled(name);
             let same = entries.iter_mut().find_map(|(n, s)| match s {
-                Sample::Marks(l, p) if n == name && *l == look => Some(p),
+                Sample::Marks(l, p) if *n == name && *l == look => Some(p),
                 _ => None,
             });
             match same {
@@ -92,7 +93,7 @@ impl Legend {
                         area: p.area || parts.area,
                     }
                 }
-                None => entries.push((name.clone(), Sample::Marks(look, parts))),
+                None => entries.push((name, Sample::Marks(look, parts))),
             }
         }
         Legend { entries, names, room }

@@ -4,7 +4,7 @@ use super::axes::{Plane, open, place};
 use super::{Look, Mark, Point};
 use crate::colour::GROUPS;
 use crate::panel::{INK, Style, TEST, TICK, TRAIN};
-use crate::svg::{Anchor, Svg, em, formula, px, width, wrap};
+use crate::svg::{Anchor, Svg, em, formula, px, spelled, width, wrap};
 use crate::thin::{Pixel, thin};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -154,6 +154,7 @@ fn points(svg: &mut Svg, plane: &Plane, points: &[Point], look: Look, over: bool
         61..=300 => (2.2, 0.0),
         _ => (1.6, 2.0),
     };
+    let cloud = points.len() > 300;
     // Of many points, those in one small square look like one.
     let mut seen = BTreeSet::new();
     let mut apart = |x: f64, y: f64| side == 0.0 || seen.insert(((x / side) as i64, (y / side) as i64));
@@ -177,6 +178,8 @@ fn points(svg: &mut Svg, plane: &Plane, points: &[Point], look: Look, over: bool
         if open(p.y) {
             let up = if p.y > 0.0 { -1.0 } else { 1.0 };
             let _ = write!(arrows, "M{} {}h8L{} {}z", px(x - 4.0), px(y), px(x), px(y + 7.0 * up));
+        } else if cloud {
+            let _ = write!(markers, "M{} {}h0", px(x), px(y));
         } else {
             marker(&mut markers, shape, (x, y), r);
         }
@@ -186,8 +189,8 @@ fn points(svg: &mut Svg, plane: &Plane, points: &[Point], look: Look, over: bool
     }
     svg.path(&whiskers, &format!(r#"fill="none" stroke="{colour}" stroke-width="1.1""#));
     // Pale edges tell neighbours apart; in a cloud they would only eat it.
-    let style = if points.len() > 300 && !matches!(shape, Shape::Plus | Shape::Cross) {
-        format!(r#"fill="{colour}" fill-opacity="0.55" stroke="none""#)
+    let style = if cloud {
+        format!(r#"fill="none" stroke="{colour}" stroke-opacity="0.55" stroke-width="{}" stroke-linecap="round""#, px(2.0 * r))
     } else {
         marker_style(shape, colour)
     };
@@ -257,7 +260,7 @@ fn steps(svg: &mut Svg, plane: &Plane, (edges, heights): (&[f64], &[f64]), look:
 pub(super) fn word(svg: &mut Svg, plane: &Plane, text: &str, at: (f64, f64), taken: &mut Vec<(f64, f64, f64, f64)>) {
     let Some((x, y)) = plane.at(at.0, at.1) else { return };
     let room = plane.x1 - plane.x0 - 8.0;
-    let lines = wrap(text, room / TICK, 3, em);
+    let lines = wrap(&spelled(text), room / TICK, 3, em);
     let wide = lines.iter().map(|l| width(l, TICK)).fold(0.0, f64::max) + 4.0;
     let high = 12.0 * lines.len() as f64;
     if lines.is_empty() || high > plane.bottom - plane.top {
