@@ -99,7 +99,8 @@ fn laws_predict_the_runs_of_a_campaign() {
     for law in ["omnigrok-norm", "norm-separation-v-1", "first-passage", "clamp", "logit-scale", "arrhenius", "percolation", "data-power", "constant"] {
         assert!(listed.out.contains(law), "{law}: {}", listed.out);
     }
-    let words = ["sweep", "quickstart", "task.p=11", "model.d_embed=8", "model.widths=[16]", "train.steps=400", "task.fraction=0.6,0.8", "--seeds", "3", "--out", "c"];
+    let words =
+        ["sweep", "quickstart", "task.p=11", "model.d_embed=8", "model.widths=[16]", "train.steps=400", "task.fraction=0.6,0.8", "--seeds", "3", "--out", "c"];
     let ran = call(folder.path(), &words);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let json: Value = serde_json::from_str(&call(folder.path(), &["theory", "laws", "c", "--json"]).out).unwrap();

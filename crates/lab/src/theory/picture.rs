@@ -1,7 +1,7 @@
 //! The figure of an answer.
 
-use pennydrop_figure::{Source, charts_svg};
 use pennydrop_figure::chart::{Chart, ChartOptions};
+use pennydrop_figure::{Source, charts_svg};
 use pennydrop_theory::Model;
 
 /// The charts of `model` as SVG; `command` made them.

@@ -16,6 +16,7 @@ use super::{Claim, Context, Model, TheoryError};
 use crate::answer::Answer;
 use pennydrop_registry::{Args, Default as Usual, Kind, Param, Row};
 use points::Sampling;
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use train::Run;
 
 /// The row and the answer.
@@ -125,7 +126,7 @@ struct Scanned {
 }
 
 /// Norms of the means in the scan, relative to the setting's own: ‖μ‖² goes from an eighth to thirty-two times.
-const SCAN: [f64; 7] = [0.353_553, 0.5, 0.707_107, 1.0, 1.414_214, 2.828_427, 5.656_854];
+const SCAN: [f64; 7] = [SQRT_2 / 4.0, 0.5, FRAC_1_SQRT_2, 1.0, SQRT_2, 2.0 * SQRT_2, 4.0 * SQRT_2];
 
 fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     let s = setting(args);
