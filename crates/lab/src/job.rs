@@ -129,7 +129,7 @@ impl Job {
         }
         let size = Size {
             parameters: run.params().map(|(_, shape, _)| shape.iter().product::<usize>()).sum(),
-            examples: (task.train.len(), task.test.len()),
+            examples: (task.train.len(), task.tested().test.len()),
             batch,
             chance: task.chance,
             leakage: (task.leakage.repeated, task.leakage.twins),

@@ -1,8 +1,8 @@
 //! Data: every example that a network sees, its label, its split, its ideal answer.
 //!
 //! A family is one file and its registry rows: [`modular`] (binary operations on Z_p), [`composition`] (finite groups),
-//! [`parity`] (sparse parities of ±1 bits) and [`table`] (a user's own table). [`rows`] lists every task; [`build`] makes one from checked
-//! arguments and seeds. Nothing here touches a file, a clock or a thread: a task is a pure function of its arguments and `seed.split`.
+//! [`parity`] (sparse parities of ±1 bits), [`automaton`] (local rules on strings of bits, and teachers that are not local) and [`table`] (a user's own
+//! table). [`rows`] lists every task; [`build`] makes one from checked arguments and seeds. Nothing here touches a file, a clock or a thread: a task is a pure function of its arguments and `seed.split`.
 //!
 //! ```
 //! use pennydrop_registry::{Args, Value};
@@ -13,6 +13,7 @@
 //! # Ok::<(), pennydrop_registry::SpecError>(())
 //! ```
 
+pub mod automaton;
 pub mod composition;
 pub mod groups;
 mod lookup;
@@ -26,7 +27,7 @@ mod task;
 pub use groups::Group;
 pub use parity::Fresh;
 pub use table::{Column, Table, TableError};
-pub use task::{Coordinate, Features, Leakage, Seeds, Symmetry, Task};
+pub use task::{Answers, Coordinate, Features, Leakage, Seeds, Symmetry, Task};
 
 use pennydrop_registry::{Args, Row, SpecError};
 use std::sync::LazyLock;
@@ -40,7 +41,7 @@ pub struct TaskRow {
     pub build: fn(&Args, &Seeds) -> Result<Task, SpecError>,
 }
 
-static ROWS: LazyLock<Vec<TaskRow>> = LazyLock::new(|| [modular::ROWS, composition::ROWS, parity::ROWS, table::ROWS].concat());
+static ROWS: LazyLock<Vec<TaskRow>> = LazyLock::new(|| [modular::ROWS, composition::ROWS, parity::ROWS, automaton::ROWS, table::ROWS].concat());
 
 /// Every task, in the order in which it is listed.
 pub fn rows() -> &'static [TaskRow] {

@@ -235,6 +235,8 @@ fn build(args: &Args, seeds: &Seeds) -> Result<Task, SpecError> {
         modulus: None,
         group: None,
         fresh: (sampling == "fresh").then_some(Fresh { n, k }),
+        answers: None,
+        transfer: None,
     })
 }
 

@@ -89,6 +89,8 @@ impl LabelOptions {
 pub(crate) enum Split {
     /// By share; with closure, twins stay together.
     Drawn { fraction: f64, closure: bool },
+    /// By share; what is not trained on is not used, because the test set lies elsewhere ([`Task::transfer`]).
+    Trained { fraction: f64 },
     /// Given: whether each example is trained on.
     Given(Vec<bool>),
 }
@@ -124,12 +126,17 @@ impl Examples {
     pub fn finish(self, split: Split, options: LabelOptions, seeds: &Seeds) -> Result<Task, SpecError> {
         let n = self.ideal.len();
         let lookup = Lookup::new(&self.tokens, &self.coordinates);
+        let elsewhere = matches!(split, Split::Trained { .. });
         let in_train = match split {
             Split::Given(sides) => sides,
+            Split::Trained { fraction } => draw(&lookup, fraction, false, seeds)?,
             Split::Drawn { fraction, closure } => draw(&lookup, fraction, closure, seeds)?,
         };
-        let (train, test): (Vec<u32>, Vec<u32>) = lookup.order.iter().partition(|e| in_train[**e as usize]);
-        if train.is_empty() || test.is_empty() {
+        let (train, mut test): (Vec<u32>, Vec<u32>) = lookup.order.iter().partition(|e| in_train[**e as usize]);
+        if elsewhere {
+            test.clear();
+        }
+        if train.is_empty() || (test.is_empty() && !elsewhere) {
             let side = if train.is_empty() { "train" } else { "test" };
             return Err(SpecError::new(
                 "task.fraction",
@@ -162,6 +169,8 @@ impl Examples {
             modulus: None,
             group: None,
             fresh: None,
+            answers: None,
+            transfer: None,
         })
     }
 }

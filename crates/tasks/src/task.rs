@@ -41,6 +41,22 @@ pub struct Features {
     pub values: Vec<f32>,
 }
 
+/// Answers that are strings of bits, for tasks that ask one yes-or-no question a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// Bits an answer.
+    pub width: usize,
+    /// Row-major `[classes, width]`, 0 or 1: answer `c` is row `c`. Rows are distinct, in order of first appearance among the examples.
+    pub bits: Vec<u8>,
+}
+
+impl Answers {
+    /// The bits of answer `c`. Panics unless `c` is a class.
+    pub fn row(&self, c: u32) -> &[u8] {
+        &self.bits[c as usize * self.width..(c as usize + 1) * self.width]
+    }
+}
+
 /// How far the test set could be answered without generalising. Counts of test examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Leakage {
@@ -132,6 +148,7 @@ pub struct Task {
     /// Training examples whose label was replaced by `corrupt`, ascending.
     pub corrupted: Vec<u32>,
     /// Accuracy of the best constant guess: the largest share of one true answer over all examples; 1/2 for parity; 1/`classes` for random labels.
+    /// With `answers`, the share of bits that the best constant string gets right.
     ///
     /// A memoriser can do worse: on modular addition the class of an unseen pair never occurs in its row or column, so kernel methods test *below* chance (arXiv:2301.02679).
     pub chance: f64,
@@ -145,12 +162,22 @@ pub struct Task {
     pub group: Option<Group>,
     /// The generator of training examples under `sampling=fresh`.
     pub fresh: Option<Fresh>,
+    /// What the classes mean, where answers are strings of bits. Labels and true answers are classes here too, so that controls act on them as on any task's.
+    pub answers: Option<Answers>,
+    /// The test set, where its examples are of another shape than the training examples (longer strings): a task that has test examples only. `test` is
+    /// then empty, and a network is tested by the same weights in a program of its own.
+    pub transfer: Option<Box<Task>>,
 }
 
 impl Task {
     /// Number of examples held (with `fresh`: of test examples).
     pub fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// Where the test examples are: this task, or the one that it is transferred to.
+    pub fn tested(&self) -> &Task {
+        self.transfer.as_deref().unwrap_or(self)
     }
 
     /// Whether there is no example. Never true of a built task.

@@ -191,7 +191,10 @@ fn every_task_keeps_its_promises() {
         for (i, token) in t.tokens.iter().enumerate() {
             assert!((*token as usize) < t.coordinates[i % t.coordinates.len()].range);
         }
-        if !t.coordinates.is_empty() {
+        if let Some(a) = &t.answers {
+            assert_eq!(a.bits.len(), t.classes * a.width, "{}: an answer is a string of bits", t.name);
+            assert!(a.bits.iter().all(|b| *b < 2));
+        } else if !t.coordinates.is_empty() {
             assert_eq!(t.classes, t.token_range(), "{}: an answer must be a token", t.name);
         }
         let train: BTreeSet<u32> = t.train.iter().copied().collect();

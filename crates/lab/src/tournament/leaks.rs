@@ -23,7 +23,7 @@ pub fn leaks(job: &Job) -> Result<Vec<String>, SpecError> {
     for run in &job.runs {
         let task = job.inputs.task(&job.spec, &run.seeds)?;
         if task.leakage.repeated > worst.0 {
-            worst = (task.leakage.repeated, task.test.len(), run.seeds.split);
+            worst = (task.leakage.repeated, task.tested().test.len(), run.seeds.split);
         }
     }
     if worst.0 > 0 {
