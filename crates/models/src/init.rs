@@ -22,6 +22,11 @@
 //! | `he-normal` (He et al. 2015) | N(1/√d_embed) | N(√(2/fan-in)) | 0 |
 //! | `unit-normal` (Gromov 2023, with mean-field scaling) | N(1) | N(1) | 0 |
 //!
+//! | uniform-mps | `A`, `B` | `v_L`, `v_R` | `scale` |
+//! |---|---|---|---|
+//! | `unit-normal` (arXiv 2210.15435) | N(1) | N(1) | 1 |
+//! | `normal-fan-in` | N(1/√d) | N(1/√d) | 1 |
+//!
 //! The fan-in of a one-hot first layer is the full width, operands × p.
 
 use pennydrop_graph::rng::{Purpose, Stream};

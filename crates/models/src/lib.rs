@@ -1,6 +1,6 @@
 //! Architectures, as functions that build a graph from parameters and inputs.
 //!
-//! A family is one file and its registry row: [`transformer`] and [`mlp`]. [`rows`] lists them; a row's `build` appends the network to a graph
+//! A family is one file and its registry row: [`transformer`], [`mlp`] and [`mps`]. [`rows`] lists them; a row's `build` appends the network to a graph
 //! *for one example*; batches, runs and devices are unknown here. Every position of a sequence is its own chain of tensors, so that each tensor is
 //! tabulated over no more operands than it depends on (see [`pennydrop_graph::domain`]).
 //!
@@ -18,6 +18,7 @@
 mod builder;
 pub mod init;
 pub mod mlp;
+pub mod mps;
 pub mod parts;
 pub mod template;
 pub mod transformer;
@@ -36,7 +37,8 @@ pub struct Inputs {
     pub range: usize,
     /// Width of the dense input; `None` for discrete tasks.
     pub features: Option<usize>,
-    /// Numbers that the loss needs: the classes, or 1 for a loss that takes one signed output (hinge).
+    /// Numbers that the loss needs: the classes, 1 for a loss that takes one signed output (hinge), or the bits of an answer for a loss that takes one output
+    /// a bit (`bits`).
     pub classes: usize,
 }
 
@@ -158,15 +160,22 @@ pub struct ModelRow {
     pub row: Row,
     /// The words that `model.init` knows, the default first; any other value must be a file ([`init::is_file`]).
     pub inits: &'static [&'static str],
+    /// It gives one number a site of its input, which only a loss of one output a bit can use.
+    pub per_site: bool,
     /// Appends the network to a graph whose first coordinates are the operands (and adds the coordinate `answer` where it is fed).
     pub build: fn(&mut Graph, &Args, &Inputs, Options) -> Result<Model, SpecError>,
 }
 
-static ROWS: [ModelRow; 2] = [transformer::ROW, mlp::ROW];
+static ROWS: [ModelRow; 3] = [transformer::ROW, mlp::ROW, mps::ROW];
 
 /// Every architecture, in the order in which it is listed.
 pub fn rows() -> &'static [ModelRow] {
     &ROWS
+}
+
+/// Whether the architecture called `name` gives one number a site ([`ModelRow::per_site`]).
+pub fn per_site(name: &str) -> bool {
+    rows().iter().any(|r| r.row.name == name && r.per_site)
 }
 
 /// The row of the architecture called `name`.

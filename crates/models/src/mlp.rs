@@ -81,6 +81,7 @@ pub const ROW: ModelRow = ModelRow {
         ],
     },
     inits: INITS,
+    per_site: false,
     build,
 };
 

@@ -131,6 +131,7 @@ pub const ROW: ModelRow = ModelRow {
         ],
     },
     inits: INITS,
+    per_site: false,
     build,
 };
 
