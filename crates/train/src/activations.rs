@@ -3,7 +3,7 @@
 /// Which examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Every example of the task, in its order.
+    /// Every example of the task, in its order (not the test examples of another shape).
     All,
     /// Training examples, in the task's order.
     Train,
@@ -25,7 +25,7 @@ pub enum Values {
 /// A named array, row-major; the first axis is the example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
-    /// `example` (indices), `inputs` or `features`, `labels`, `logits` (`logits1`, … at further scored positions), then the model's own names.
+    /// `example` (indices), `inputs` or `features`, `labels`, `bits` (where labels are strings of bits), `logits` (`logits1`, … at further scored positions), then the model's own names.
     pub name: String,
     /// Length of each axis.
     pub shape: Vec<usize>,

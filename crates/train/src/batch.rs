@@ -1,7 +1,7 @@
 //! Which examples a step sees, as a pure function of seed and step, and how they are laid out for a network.
 
 use crate::settings::Setup;
-use crate::step::Layout;
+use crate::step::{Fed, Layout};
 use pennydrop_graph::feed::Batch;
 use pennydrop_graph::rng::{Purpose, Stream};
 use pennydrop_tasks::Task;
@@ -181,10 +181,13 @@ impl Layout {
                 Some(t) => column.resize(examples.len(), *t),
             }
         }
-        to.features.resize_with(usize::from(self.dense), Vec::new);
-        for column in &mut to.features {
+        to.features.resize_with(self.dense.len(), Vec::new);
+        for (column, fed) in to.features.iter_mut().zip(&self.dense) {
             column.clear();
-            column.extend(examples.iter().flat_map(|i| task.dense(*i)).map(|x| f64::from(*x)));
+            match (fed, &task.answers) {
+                (Fed::Bits, Some(answers)) => column.extend(examples.iter().flat_map(|i| answers.row(task.labels[*i as usize])).map(|b| f64::from(*b))),
+                _ => column.extend(examples.iter().flat_map(|i| task.dense(*i)).map(|x| f64::from(*x))),
+            }
         }
     }
 }

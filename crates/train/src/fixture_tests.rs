@@ -86,6 +86,8 @@ impl Fixture {
             modulus: None,
             group: None,
             fresh: None,
+            answers: None,
+            transfer: None,
         }
     }
 

@@ -35,7 +35,7 @@ pub use curves::{Curves, Evaluation};
 pub use explain::{Profile, profile};
 pub use fourier::{Concentration, Spectrum};
 pub use grid::Grid;
-pub use loss::{LossRow, loss_rows};
+pub use loss::{Head, LossRow, loss_rows};
 pub use outcome::{Crossing, Delay, Outcome, Time};
 pub use programs::Programs;
 pub use run::{Host, Interrupt, Run, Silent, Stop};

@@ -164,6 +164,9 @@ impl Setup {
         for (title, words) in [("tokens", &t.tokens), ("labels", &t.labels), ("train", &t.train)] {
             part(title, words.iter().flat_map(|w| w.to_le_bytes()).collect());
         }
+        if let Some(a) = &t.answers {
+            part("answers", a.bits.clone());
+        }
         if let Some(f) = &t.features {
             part("features", f.values.iter().flat_map(|x| x.to_le_bytes()).collect());
         }

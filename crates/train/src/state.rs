@@ -8,11 +8,12 @@ use crate::programs::{Compiled, Pair, Programs, eval_capacity};
 use crate::run::Interrupt;
 use crate::settings::Setup;
 use crate::snapshot::{DType, Tensor};
-use crate::step::{Layout, StepGraph, activation_graph, trace};
+use crate::step::{EvalGraph, Layout, StepGraph, activation_graph, trace};
 use pennydrop_graph::cpu::{Inputs, Memory, Parallel, Program, Sequential, Vector};
 use pennydrop_graph::feed::Feed;
 use pennydrop_graph::rewrite::{Rewrite, clean};
 use pennydrop_registry::SpecError;
+use pennydrop_tasks::Task;
 use std::sync::Arc;
 
 /// Examples that `activations` computes at once.
@@ -126,6 +127,8 @@ struct Stepping<T> {
 /// Buffers of the evaluation program.
 struct Evaluating<T> {
     memory: Memory<T>,
+    /// For test examples of another shape, which have a program of their own.
+    elsewhere: Option<Memory<T>>,
     train: Feed,
     test: Feed,
     scalars: Vec<f64>,
@@ -212,15 +215,18 @@ impl<T: Word> Core<T> {
         let states = first_states(&setup, &programs.step)?;
         let stepping =
             Stepping { memory: pair.step.memory(), feed: Feed::new(graph, programs.step.batch), scalars: vec![0.0; graph.scalars.len()], fed: false };
-        let eval_feed = |examples: &[u32]| {
-            let mut feed = Feed::new(&programs.eval.graph, eval_capacity(&setup));
-            feed.set(|b| programs.eval.layout.write(&setup.task, examples, b));
+        let eval_feed = |by: &EvalGraph, task: &Task, examples: &[u32], capacity: usize| {
+            let mut feed = Feed::new(&by.graph, capacity);
+            feed.set(|b| by.layout.write(task, examples, b));
             feed
         };
+        let (task, tested, capacity) = (&setup.task, setup.task.tested(), eval_capacity(&setup));
+        let testing = programs.test.as_ref().map_or((&programs.eval, capacity), |t| (t, tested.test.len()));
         let eval = Evaluating {
             memory: pair.eval.memory(),
-            train: eval_feed(&setup.task.train),
-            test: eval_feed(&setup.task.test),
+            elsewhere: pair.test.as_ref().map(Program::memory),
+            train: eval_feed(&programs.eval, task, &task.train, capacity),
+            test: eval_feed(testing.0, tested, &tested.test, testing.1),
             scalars: vec![0.0; programs.eval.graph.scalars.len()],
         };
         let sampler = Sampler::new(&setup);
@@ -256,18 +262,22 @@ fn measure<T: Word>(
         e.train.set(|b| sampler.fill(step, &programs.eval.layout, b));
     }
     let feed = if curve == Curve::Train { &e.train } else { &e.test };
+    let (program, graph, memory) = match (curve, &pair.test, &programs.test, &mut e.elsewhere) {
+        (Curve::Test, Some(program), Some(graph), Some(memory)) => (program, graph, memory),
+        _ => (&pair.eval, &programs.eval, &mut e.memory),
+    };
     let n = feed.batch().rows;
     let mut sums = Sums { n, ..Sums::default() };
     if n == 0 {
         return sums;
     }
-    let params = &mut states[..programs.eval.graph.states.len()];
-    pair.eval.run(&mut e.memory, params, feed, Inputs { scalars: &e.scalars, seed: 0, step: 0 }, threads);
-    let sum = |k: usize| pair.eval.output(&e.memory, feed, k).iter().map(|x| x.to()).sum::<f64>();
+    let params = &mut states[..graph.graph.states.len()];
+    program.run(memory, params, feed, Inputs { scalars: &e.scalars, seed: 0, step: 0 }, threads);
+    let sum = |k: usize| program.output(memory, feed, k).iter().map(|x| x.to()).sum::<f64>();
     sums.loss = sum(0);
     sums.right = sum(1);
     sums.norm = sum(2);
-    sums.collapsed = (programs.eval.outputs.len() > 3).then(|| sum(3));
+    sums.collapsed = (graph.outputs.len() > 3).then(|| sum(3));
     sums
 }
 
@@ -364,13 +374,13 @@ impl<T: Word> Engine for Core<T> {
 
     fn activations(&mut self, which: Which) -> Result<Vec<Array>, SpecError> {
         let setup = &self.setup;
-        let task = &setup.task;
+        let task = if which == Which::Test { setup.task.tested() } else { &setup.task };
         let examples: Vec<u32> = match which {
             Which::All => (0..task.len() as u32).collect(),
             Which::Train => task.train.clone(),
             Which::Test => task.test.clone(),
         };
-        let (graph, names) = activation_graph(setup)?;
+        let (graph, names) = activation_graph(setup, task)?;
         let program: Program<T> = Program::compile(&graph.graph, &[], &graph.outputs, BLOCK, setup.rewrites.has(Rewrite::Fusion));
         let mut memory = program.memory();
         let mut feed = Feed::new(&graph.graph, BLOCK);
@@ -396,6 +406,10 @@ impl<T: Word> Engine for Core<T> {
         }
         let labels = examples.iter().map(|i| task.labels[*i as usize]).collect();
         out.push(Array { name: "labels".into(), shape: vec![n], values: Values::U32(labels) });
+        if let Some(a) = &task.answers {
+            let bits = examples.iter().flat_map(|i| a.row(task.labels[*i as usize])).map(|b| u32::from(*b)).collect();
+            out.push(Array { name: "bits".into(), shape: vec![n, a.width], values: Values::U32(bits) });
+        }
         for ((name, id), column) in names.into_iter().zip(&graph.outputs).zip(columns) {
             let mut shape = vec![n];
             shape.extend_from_slice(graph.graph.shape(*id));

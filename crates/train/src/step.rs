@@ -1,6 +1,6 @@
 //! The training step and the evaluation as graphs.
 
-use crate::loss::{self, LossRow};
+use crate::loss::{self, Head, LossRow};
 use crate::settings::Setup;
 use pennydrop_graph::ir::{Binary, Coordinate, Fold, Op, Unary};
 use pennydrop_graph::precision::Precision;
@@ -9,6 +9,7 @@ use pennydrop_graph::{Domain, Graph, Id, ad};
 use pennydrop_models::{Inputs, Model, Options, Param, Target};
 use pennydrop_optim::ParamIn;
 use pennydrop_registry::SpecError;
+use pennydrop_tasks::Task;
 
 /// The training step: forward, derivative and update.
 #[derive(Debug, Clone)]
@@ -35,8 +36,17 @@ pub(crate) struct Layout {
     pub answer: bool,
     /// Index inputs: the label, or one token for every example.
     pub indices: Vec<Option<u32>>,
-    /// The dense input.
-    pub dense: bool,
+    /// Dense inputs.
+    pub dense: Vec<Fed>,
+}
+
+/// What a dense input holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// The task's features.
+    Features,
+    /// The bits of the label.
+    Bits,
 }
 
 /// The network in a graph, with the row of its loss.
@@ -47,30 +57,46 @@ struct Net {
     targets: Vec<Id>,
 }
 
-fn net(setup: &Setup, on: &Rewrites, options: Options) -> Result<Net, SpecError> {
-    let task = &setup.task;
+/// `task` is the setup's, or the one that its network is tested on.
+fn net(setup: &Setup, task: &Task, on: &Rewrites, options: Options) -> Result<Net, SpecError> {
     let loss = loss::find(setup.loss.name())?;
     (loss.check)(task)?;
+    if pennydrop_models::per_site(setup.model.name()) && loss.head != Head::Bits {
+        let problem = format!("`{}` takes one number a class, and `{}` gives one a site", loss.row.name, setup.model.name());
+        return Err(SpecError::new("loss.name", problem, "bits"));
+    }
     let mut g = Graph::new(task.coordinates.iter().map(|c| Coordinate { name: c.name.clone(), range: c.range }).collect());
     g.flat = !on.has(Rewrite::Domains);
     let inputs = Inputs {
         operands: task.coordinates.len(),
         range: task.token_range(),
         features: task.features.as_ref().map(|f| f.width),
-        classes: if loss.signed { 1 } else { task.classes },
+        classes: loss.head.outputs(task),
     };
     let model = pennydrop_models::build(&mut g, &setup.model, &inputs, options)?;
-    if loss.signed && model.outputs != 1 {
+    if loss.head == Head::Signed && model.outputs != 1 {
         return Err(SpecError::new("loss.name", format!("`{}` takes one output, and this model has {}", loss.row.name, model.outputs), "cross-entropy, mse"));
     }
-    let targets = loss::targets(&mut g, &model);
+    if loss.head == Head::Bits && (model.reads_answer || model.scored.iter().any(|s| s.target != Target::Answer)) {
+        return Err(SpecError::new(
+            "model.template",
+            "an answer that is a string of bits is no token, so it cannot be fed, nor be followed by one",
+            "a template without `answer`, and scored=answer",
+        ));
+    }
+    let targets = loss::targets(&mut g, &model, loss.head);
     Ok(Net { g, model, loss, targets })
 }
 
 impl Net {
+    fn params(&self) -> Vec<(String, Vec<usize>)> {
+        self.model.params.iter().map(|p| (p.name.clone(), p.shape.clone())).collect()
+    }
+
     fn layout(&self) -> Layout {
         let mut indices: Vec<Option<u32>> = Vec::new();
-        for s in &self.model.scored {
+        let labelled = self.loss.head != Head::Bits;
+        for s in self.model.scored.iter().filter(|_| labelled) {
             let source = match s.target {
                 Target::Answer => None,
                 Target::Special(t) => Some(t as u32),
@@ -79,7 +105,12 @@ impl Net {
                 indices.push(source);
             }
         }
-        Layout { coordinates: self.g.coordinates.len(), answer: self.model.reads_answer, indices, dense: !self.g.features.is_empty() }
+        Layout {
+            coordinates: self.g.coordinates.len(),
+            answer: self.model.reads_answer,
+            indices,
+            dense: self.g.features.iter().map(|(name, _)| if name == loss::BITS { Fed::Bits } else { Fed::Features }).collect(),
+        }
     }
 }
 
@@ -99,7 +130,7 @@ pub(crate) struct Traced {
 /// Traces objective and gradients: forward, algebraic rewrites, penalties, derivative.
 pub(crate) fn trace(setup: &Setup, on: &Rewrites) -> Result<Traced, SpecError> {
     let batch = setup.rows().max(1);
-    let mut net = net(setup, on, Options { training: true, all_positions: !on.has(Rewrite::Positions) })?;
+    let mut net = net(setup, &setup.task, on, Options { training: true, all_positions: !on.has(Rewrite::Positions) })?;
     let layout = net.layout();
     let g = &mut net.g;
     let per_example = (net.loss.per_example)(g, &setup.loss, &net.model, &net.targets);
@@ -185,25 +216,31 @@ pub fn step_graph(setup: &Setup, on: &Rewrites) -> Result<StepGraph, SpecError> 
     Ok(StepGraph { graph: cleaned.graph, updates, batch: t.batch, params: t.params, layout: t.layout, scored: t.scored })
 }
 
-/// Measures of each example: loss (mean over scored positions), 1 if right, norm of the answer's logits, and, with cross-entropy, 1 if collapsed.
+/// Measures of each example: loss (mean over scored positions), 1 if right (the share of right bits for a head of bits), norm of the answer's logits, and, with cross-entropy, 1 if collapsed.
 #[derive(Debug, Clone)]
 pub(crate) struct EvalGraph {
     pub graph: Graph,
     pub outputs: Vec<Id>,
     pub layout: Layout,
+    /// Names and shapes of the trained tensors.
+    pub params: Vec<(String, Vec<usize>)>,
 }
 
-/// The evaluation of `setup` for batches of up to `capacity` examples.
-pub(crate) fn eval_graph(setup: &Setup, capacity: usize) -> Result<EvalGraph, SpecError> {
+/// The evaluation of `setup` on examples of `task` (its own, or that which it is tested on) for batches of up to `capacity` examples.
+pub(crate) fn eval_graph(setup: &Setup, task: &Task, capacity: usize) -> Result<EvalGraph, SpecError> {
     let on = &setup.rewrites;
-    let mut net = net(setup, on, Options::default())?;
-    let layout = net.layout();
+    let mut net = net(setup, task, on, Options::default())?;
+    let (layout, params) = (net.layout(), net.params());
     let g = &mut net.g;
     let loss = (net.loss.per_example)(g, &setup.loss, &net.model, &net.targets);
     let loss = g.scale(loss, 1.0 / net.model.scored.len() as f64);
     let mut right = None;
     for (s, target) in net.model.scored.iter().zip(&net.targets) {
-        let r = if net.loss.signed { right_sign(g, s.logits, *target) } else { right_class(g, &net.model, s.logits, s.target, *target) };
+        let r = match net.loss.head {
+            Head::Signed => right_sign(g, s.logits, *target),
+            Head::Classes => right_class(g, &net.model, s.logits, s.target, *target),
+            Head::Bits => right_bits(g, &net.model, s.logits, *target),
+        };
         right = Some(right.map_or(r, |all| g.mul(all, r)));
     }
     let answer = net.model.scored[0].logits;
@@ -217,7 +254,21 @@ pub(crate) fn eval_graph(setup: &Setup, capacity: usize) -> Result<EvalGraph, Sp
     }
     let outputs: Vec<Id> = outputs.into_iter().map(|x| g.lift(Domain::SLOT, x)).collect();
     let rooted = rewrite::forward(g, &outputs, on, capacity);
-    Ok(EvalGraph { graph: rooted.graph, outputs: rooted.roots, layout })
+    Ok(EvalGraph { graph: rooted.graph, outputs: rooted.roots, layout, params })
+}
+
+/// The share of bits whose output has their sign. Divided by their number, so that it is exactly 1 when all have.
+fn right_bits(g: &mut Graph, model: &Model, logits: Id, bits: Id) -> Id {
+    let outputs = g.slice(0, 0, model.metric_range, logits);
+    let signs = g.scale(bits, 2.0);
+    let one = g.number(1.0);
+    let signs = g.sub(signs, one);
+    let margins = g.mul(outputs, signs);
+    let zero = g.number(0.0);
+    let right = g.binary(Binary::Gt, margins, zero);
+    let count = g.sum_all(right);
+    let n = g.number(model.metric_range as f64);
+    g.div(count, n)
 }
 
 /// y·f > 0
@@ -251,12 +302,12 @@ fn right_class(g: &mut Graph, model: &Model, logits: Id, target: Target, index: 
 }
 
 /// Logits at the scored positions and the model's activations, one row an example.
-pub(crate) fn activation_graph(setup: &Setup) -> Result<(EvalGraph, Vec<String>), SpecError> {
-    let mut net = net(setup, &setup.rewrites, Options::default())?;
-    let layout = net.layout();
+pub(crate) fn activation_graph(setup: &Setup, task: &Task) -> Result<(EvalGraph, Vec<String>), SpecError> {
+    let mut net = net(setup, task, &setup.rewrites, Options::default())?;
+    let (layout, params) = (net.layout(), net.params());
     let logits = net.model.scored.iter().enumerate().map(|(i, s)| (if i == 0 { "logits".to_string() } else { format!("logits{i}") }, s.logits));
     let named: Vec<(String, Id)> = logits.chain(net.model.activations.iter().filter(|a| a.0 != "logits").cloned()).collect();
     let outputs: Vec<Id> = named.iter().map(|(_, x)| net.g.lift(Domain::SLOT, *x)).collect();
     let cleaned = clean::clean(&net.g, &outputs, &setup.rewrites);
-    Ok((EvalGraph { graph: cleaned.graph, outputs: cleaned.roots, layout }, named.into_iter().map(|n| n.0).collect()))
+    Ok((EvalGraph { graph: cleaned.graph, outputs: cleaned.roots, layout, params }, named.into_iter().map(|n| n.0).collect()))
 }

@@ -4,7 +4,7 @@
 //! cancels to exactly 0 once the softmax has collapsed; `exact` is minus the sum of the other probabilities, without cancellation (Prieto et al. 2025,
 //! arXiv 2501.04697, on what collapse does). `smoothing` s spreads s over all classes, the true one included (PyTorch's `label_smoothing`).
 
-use super::{L1, L2, LossRow, PENALTY_ON};
+use super::{Head, L1, L2, LossRow, PENALTY_ON};
 use pennydrop_graph::ir::{CeGradient, CeRule};
 use pennydrop_graph::precision::Precision;
 use pennydrop_graph::{Graph, Id};
@@ -36,7 +36,7 @@ pub const ROW: LossRow = LossRow {
             PENALTY_ON,
         ],
     },
-    signed: false,
+    head: Head::Classes,
     check: |_| Ok(()),
     per_example,
 };

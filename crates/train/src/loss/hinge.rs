@@ -2,7 +2,7 @@
 //!
 //! Label 1 is y = +1. Merrill et al. 2023 (arXiv 2303.11873) and Barak et al. 2022 (arXiv 2207.08799) use it for parities.
 
-use super::{L1, L2, LossRow, PENALTY_ON, sign};
+use super::{Head, L1, L2, LossRow, PENALTY_ON, sign};
 use pennydrop_graph::ir::Unary;
 use pennydrop_graph::{Graph, Id};
 use pennydrop_models::Model;
@@ -16,7 +16,7 @@ pub const ROW: LossRow = LossRow {
         source: "Merrill et al. 2023 (arXiv 2303.11873); Barak et al. 2022 (arXiv 2207.08799)",
         params: &[L1, L2, PENALTY_ON],
     },
-    signed: true,
+    head: Head::Signed,
     check: |task| {
         if task.classes == 2 {
             Ok(())

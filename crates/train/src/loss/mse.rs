@@ -2,7 +2,7 @@
 //!
 //! `scaling=mean`: mean over examples and outputs (PyTorch's `MSELoss`; Gromov 2023, arXiv 2301.02679); `sum`: summed over outputs, mean over examples.
 
-use super::{L1, L2, LossRow, PENALTY_ON};
+use super::{Head, L1, L2, LossRow, PENALTY_ON};
 use pennydrop_graph::{Graph, Id};
 use pennydrop_models::Model;
 use pennydrop_registry::{Args, Default, Kind, Param, Row};
@@ -25,7 +25,7 @@ pub const ROW: LossRow = LossRow {
             PENALTY_ON,
         ],
     },
-    signed: false,
+    head: Head::Classes,
     check: |_| Ok(()),
     per_example,
 };

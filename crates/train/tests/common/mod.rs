@@ -90,5 +90,10 @@ pub const FAMILIES: &[(&str, &str)] = &[
         "task.name=parity task.n=12 task.k=2 task.train=200 task.test=300 loss.name=hinge train.batch=32 optim.name=sgd optim.lr=0.1 \
          model.bias_out=false",
     ),
+    (
+        "strings",
+        "task.name=cellular-automaton task.length=6 task.fraction=1 task.test_length=9 task.test=50 model.name=uniform-mps model.bond=9 loss.name=bits \
+         train.batch=24 optim.name=adam optim.lr=0.005 loss.l1=0.00001",
+    ),
     ("fresh", "task.name=parity task.n=10 task.k=2 task.sampling=fresh task.test=300 train.batch=32 optim.name=adam optim.lr=0.01 loss.precision=bf16"),
 ];
