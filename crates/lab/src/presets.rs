@@ -19,7 +19,7 @@ macro_rules! presets {
     };
 }
 
-presets!["quickstart", "nanda", "power-division", "power-s5", "gromov", "norm-clamp-mlp", "norm-separation", "sparse-parity"];
+presets!["quickstart", "nanda", "power-division", "power-s5", "gromov", "norm-clamp-mlp", "norm-separation", "sparse-parity", "zunkovic-tn"];
 
 /// All, in the order in which they are listed.
 pub fn all() -> &'static [Preset] {

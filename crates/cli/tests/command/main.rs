@@ -12,6 +12,7 @@ mod known;
 mod many;
 mod output;
 mod query;
+mod strings;
 mod sweep;
 mod theory;
 mod tournament;
