@@ -287,7 +287,7 @@ impl Outcome {
 
 pub(super) fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     let clean = args.str("split") == "clean";
-    let p = or(args, "p", if clean { 31 } else { 7 });
+    let p = args.size("p");
     if !(2..).take_while(|d| d * d <= p).all(|d| !p.is_multiple_of(d)) || p < 2 {
         return Err(TheoryError::parameter(args, "p", format!("{p} is no prime"), "a prime such as 7, 31 or 97"));
     }

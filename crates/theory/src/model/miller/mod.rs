@@ -92,9 +92,9 @@ pub static MODEL: Model = Model {
             },
             Param {
                 key: "p",
-                kind: Kind::Int { min: 0, max: 200 },
-                default: Usual::Int(0),
-                doc: "concealment: modulus, a prime; 0 is 7 for split=leak, 31 for split=clean",
+                kind: Kind::Int { min: 2, max: 200 },
+                default: Usual::Int(7),
+                doc: "concealment: modulus, a prime (the paper's; split=clean leaves 12 pairs for validation: 31 gives 200, and needs decay=0 to be memorised)",
             },
             Param { key: "hidden", kind: Kind::Int { min: 1, max: 4000 }, default: Usual::Int(64), doc: "concealment: hidden units (the paper: 1000)" },
             Param {
