@@ -2,7 +2,7 @@
 
 use crate::output;
 use clap::{Arg, ArgMatches, value_parser};
-use pennydrop_lab::theory::{Terms, along, arguments, ask, flag, json, laws, picture, value, words};
+use pennydrop_lab::theory::{Terms, along, arguments, ask, flag, json, laws, picture, value, words, write_weights};
 use pennydrop_lab::{Error, Record, Signals, locate, picture as files, spec::catalog};
 use pennydrop_registry::Param;
 use pennydrop_theory::{Model, models};
@@ -32,6 +32,8 @@ pub struct Asked {
     json: bool,
     /// With `plot`: where the figure goes.
     plot: Option<Option<PathBuf>>,
+    /// With `weights`: where they go.
+    weights: Option<Option<PathBuf>>,
 }
 
 impl clap::Args for TheoryArgs {
@@ -46,12 +48,23 @@ impl clap::Args for TheoryArgs {
                     .help("Where (default: theory-MODEL in this folder)"),
             );
             let parameters = m.row.params.iter().enumerate().map(|(i, p)| parameter(i, p));
+            let weights = pennydrop_theory::weights(m.row.name).map(|w| {
+                clap::Command::new("weights").about(format!("Write the closed form as weights that `run {} model.init=FILE` takes", w.preset)).arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .value_name("FILE")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("Where (default: MODEL.safetensors in this folder)"),
+                )
+            });
             clap::Command::new(m.row.name)
                 .about(m.row.summary)
                 .after_help(format!("Source: {}\nA simulation has {} samples where nobody says.", m.row.source, m.samples))
                 .args(parameters)
                 .args(common())
                 .subcommand(plot)
+                .subcommands(weights)
         });
         let laws = clap::Command::new("laws")
             .about("Delay laws, with what they read and where they apply; beside a run or a campaign what each predicts")
@@ -101,7 +114,8 @@ impl clap::FromArgMatches for TheoryArgs {
         // clap has refused every other name.
         let Some(model) = models().iter().copied().find(|m| m.row.name == name) else { return Ok(TheoryArgs::List) };
         let typed = model.row.params.iter().filter_map(|p| m.get_one::<String>(p.key).map(|text| (p.key, text.clone()))).collect();
-        let plot = m.subcommand().map(|(_, p)| p.get_one::<PathBuf>("output").cloned());
+        let target = |name: &str| m.subcommand().filter(|s| s.0 == name).map(|(_, s)| s.get_one::<PathBuf>("output").cloned());
+        let (plot, weights) = (target("plot"), target("weights"));
         Ok(TheoryArgs::Model(Box::new(Asked {
             model,
             typed,
@@ -111,6 +125,7 @@ impl clap::FromArgMatches for TheoryArgs {
             threads: m.get_one::<u16>("threads").copied(),
             json: m.get_flag("json"),
             plot,
+            weights,
         })))
     }
 
@@ -176,6 +191,18 @@ fn beside(what: Option<&str>, out: Option<&Path>, as_json: bool) -> Result<u8, E
 
 fn answer(a: &Asked) -> Result<u8, Error> {
     let given = a.typed.iter().map(|(key, text)| Ok((key.to_string(), value(a.model, key, text)?))).collect::<Result<Vec<_>, Error>>()?;
+    if let (Some(target), Some(weights)) = (&a.weights, pennydrop_theory::weights(a.model.row.name)) {
+        let args = arguments(a.model, &given)?;
+        let path = target.clone().unwrap_or_else(|| PathBuf::from(format!("{}.safetensors", a.model.row.name)));
+        let words = write_weights(a.model, weights, &args, a.seed, &path)?;
+        if a.json {
+            output::json(&object!({"schema": "pennydrop.theory-weights/1", "model": a.model.row.name, "file": path, "run": words}));
+        } else {
+            output::data(&format!("{}\n", path.display()));
+            output::talk(&format!("pennydrop {} begins from them", words.join(" ")));
+        }
+        return Ok(0);
+    }
     let signals = Signals::listen()?;
     let stop = || signals.stop();
     let threads = a.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);

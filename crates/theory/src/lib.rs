@@ -28,4 +28,4 @@ pub mod numeric;
 pub mod sweep;
 
 pub use answer::{Answer, Finding, Quantity, Simulated, Table};
-pub use model::{Claim, Context, Model, TheoryError, answer, find, models};
+pub use model::{Claim, Context, Model, TheoryError, Weights, answer, find, models, weights};

@@ -6,13 +6,16 @@ pub mod picture;
 pub mod words;
 
 use crate::error::Error;
+use crate::record::producer;
 use crate::spec::Given;
 use crate::spec::grammar::parse_value;
 use crate::spec::sweep;
 use crate::threads::Team;
 use pennydrop_registry::{Args, Kind, SpecError, Value};
+use pennydrop_store::{Checkpoint, Tensor};
 use pennydrop_theory::sweep::Sweep;
-use pennydrop_theory::{Answer, Context, Model, TheoryError};
+use pennydrop_theory::{Answer, Context, Model, TheoryError, Weights};
+use std::path::Path;
 
 /// How a simulation is run.
 #[derive(Clone, Copy)]
@@ -73,6 +76,21 @@ pub fn ask(model: &'static Model, args: &Args, terms: &Terms) -> Result<Answer, 
     let team = Team::new(terms.threads);
     let context = Context { samples: terms.samples, seed: terms.seed, workers: &team, stop: terms.stop };
     (model.answer)(args, &context).map_err(|e| error(model, e))
+}
+
+/// Writes the closed form of a model as a safetensors file that `model.init` of its preset takes; returns the words of a `run` that begins from it.
+///
+/// # Errors
+/// An argument that the model cannot take; a file that cannot be written.
+pub fn write_weights(model: &'static Model, weights: &Weights, args: &Args, seed: u64, path: &Path) -> Result<Vec<String>, Error> {
+    let tensors = (weights.tensors)(args, seed).map_err(|e| error(model, e))?;
+    let mut checkpoint = Checkpoint { made_by: producer(), ..Checkpoint::default() };
+    checkpoint.tensors = tensors.iter().map(|t| Tensor::from_f32(&t.name, &t.shape, &t.values)).collect();
+    checkpoint.meta = args.iter().map(|(k, v)| (k.to_string(), v.to_string())).chain([("model".to_string(), model.row.name.to_string())]).collect();
+    checkpoint.save(path)?;
+    let mut words = vec!["run".to_string(), weights.preset.to_string(), format!("model.init={}", path.display())];
+    words.extend((weights.words)(args));
+    Ok(words)
 }
 
 /// The answers of `model` along `word` = `KEY=VALUES` (the grammar of sweeps: a list with commas, `range`, `linspace`, `logspace`).

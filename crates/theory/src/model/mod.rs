@@ -1,9 +1,14 @@
 //! The grammar that every solvable model shares, and the list of them.
 
+pub mod davies;
 pub mod deep_linear;
 pub mod deep_linear_mode;
 pub mod egd;
+pub mod gromov;
 pub mod group_composition;
+pub mod kumar;
+pub mod liu;
+pub mod lyu;
 pub mod miller;
 pub mod rflo;
 pub mod rubin;
@@ -12,6 +17,7 @@ pub mod superposition;
 pub mod two_step_gd;
 pub mod xu_xor;
 pub mod zunkovic_1d;
+pub mod zunkovic_ball;
 pub mod zunkovic_tn;
 
 use crate::answer::Answer;
@@ -25,9 +31,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static MODELS: &[&Model] = &[
     // models begin
     &zunkovic_1d::MODEL,
+    &zunkovic_ball::MODEL,
     &zunkovic_tn::MODEL,
+    &gromov::MODEL,
+    &liu::MODEL,
+    &lyu::MODEL,
+    &kumar::MODEL,
     &rubin::MODEL,
     &xu_xor::MODEL,
+    &davies::MODEL,
     &deep_linear::MODEL,
     &superposition::MODEL,
     &rflo::MODEL,
@@ -38,6 +50,33 @@ static MODELS: &[&Model] = &[
     &group_composition::MODEL,
     // models end
 ];
+
+/// Models whose closed form is a network that can be trained on.
+static WEIGHTS: &[Weights] = &[gromov::WEIGHTS];
+
+/// A closed form as the weights of a network.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights {
+    /// Name of the model.
+    pub model: &'static str,
+    /// Name of the preset whose network has these tensors.
+    pub preset: &'static str,
+    /// The tensors at these arguments of the model, drawn with a seed.
+    pub tensors: fn(&Args, u64) -> Result<Vec<Tensor>, TheoryError>,
+    /// The words that make the preset's network as large as these arguments say, such as `task.p=97`.
+    pub words: fn(&Args) -> Vec<String>,
+}
+
+/// A named tensor in single precision, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Its name in the network.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements.
+    pub values: Vec<f32>,
+}
 
 /// One solvable model.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +210,11 @@ pub fn models() -> &'static [&'static Model] {
     MODELS
 }
 
+/// The closed form of the model called `name` as weights of a network, where it is one.
+pub fn weights(name: &str) -> Option<&'static Weights> {
+    WEIGHTS.iter().find(|w| w.model == name)
+}
+
 /// The model called `name`.
 ///
 /// # Errors
@@ -201,6 +245,10 @@ mod tests {
             assert!(!m.row.summary.is_empty() && !m.row.source.is_empty(), "{}", m.row.name);
             assert!(!m.claims.is_empty(), "{} answers no claim", m.row.name);
             Args::check(m.row.name, &m.row, []).unwrap_or_else(|e| panic!("{}: {e}", m.row.name));
+            // The command's own flags.
+            for taken in ["samples", "seed", "sweep", "threads", "json", "output", "help", "version"] {
+                assert!(m.row.params.iter().all(|p| p.key != taken), "{} has a parameter `{taken}`", m.row.name);
+            }
         }
     }
 

@@ -56,7 +56,7 @@ pub static MODEL: Model = Model {
                 doc: "directions that the training inputs of the clocks span, at most d",
             },
             Param { key: "lambda", kind: Kind::Float { min: 0.0, max: 1.0 }, default: Usual::Float(0.02), doc: "weight decay λ of every layer (coupled)" },
-            Param { key: "sweep", kind: Kind::Floats, default: Usual::Floats(&[0.0, 0.01, 0.03, 0.1]), doc: "decays of the comparison of clocks" },
+            Param { key: "decays", kind: Kind::Floats, default: Usual::Floats(&[0.0, 0.01, 0.03, 0.1]), doc: "decays of the comparison of clocks" },
             Param {
                 key: "mode_init",
                 kind: Kind::Float { min: 1e-6, max: 10.0 },
@@ -102,8 +102,8 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     if args.size("inputs") > d {
         return Err(TheoryError::parameter(args, "inputs", format!("{} directions of {d}", args.size("inputs")), format!("1..{d}")));
     }
-    if args.floats("sweep").iter().any(|l| !(0.0..=1.0).contains(l) || (*l > 0.0 && *l < 1e-3)) {
-        return Err(TheoryError::parameter(args, "sweep", "holds a decay that is out of range, or too small to be waited for", "0, and numbers in 0.001..1"));
+    if args.floats("decays").iter().any(|l| !(0.0..=1.0).contains(l) || (*l > 0.0 && *l < 1e-3)) {
+        return Err(TheoryError::parameter(args, "decays", "holds a decay that is out of range, or too small to be waited for", "0, and numbers in 0.001..1"));
     }
     let mut out = Answer::default();
     if matches!(part, "all" | "modes") {
@@ -194,7 +194,7 @@ fn mode_part(out: &mut Answer, args: &Args, singular: &[f64], context: &Context)
 fn clock_part(out: &mut Answer, args: &Args, singular: &[f64], context: &Context) -> Result<(), TheoryError> {
     let sizes = Sizes { width: args.size("width"), layers: args.size("layers"), seen: args.size("inputs"), scale: args.float("init"), eta: args.float("lr") };
     let lambda = args.float("lambda");
-    let mut decays = args.floats("sweep");
+    let mut decays = args.floats("decays");
     let own = decays.iter().position(|l| *l == lambda).unwrap_or_else(|| {
         decays.push(lambda);
         decays.len() - 1

@@ -125,5 +125,5 @@ fn refuses_what_is_no_teacher() {
     };
     assert!(ask("singular", Value::List(vec![Value::Float(-1.0)])).contains("deep-linear.singular"));
     assert!(ask("inputs", Value::Int(30)).contains("deep-linear.inputs"));
-    assert!(ask("sweep", Value::List(vec![Value::Float(1e-5)])).contains("deep-linear.sweep"));
+    assert!(ask("decays", Value::List(vec![Value::Float(1e-5)])).contains("deep-linear.decays"));
 }

@@ -266,7 +266,7 @@ impl Cubic {
 
     /// Beyond this |q| p(q) is below e^{−40} of its maximum: the data term of S/d is bounded by (u/π)(|b| + |c|)². Residuals on the way to a solution may ask for more
     /// than the grid resolves; the cap concerns them alone.
-    fn reach(&self, r: Residuals) -> f64 {
+    pub(super) fn reach(&self, r: Residuals) -> f64 {
         let bound = self.u() / PI * (r.b.abs() + r.c.abs()) * (r.b.abs() + r.c.abs());
         (2.0 * self.sigma_w2 * (bound.min(50.0) + 40.0 / self.d)).sqrt()
     }
@@ -281,59 +281,76 @@ impl Cubic {
 
     /// The residuals that follow from the average of Q̃ over p(q) at `r`.
     pub fn update(&self, r: Residuals, form: Form) -> Residuals {
-        let density = self.density(r);
-        let (mut all, mut q11, mut q12, mut q22) = (0.0, 0.0, 0.0, 0.0);
-        let linear = if form == Form::Printed { 2.0 } else { 4.0 };
-        for (q, p) in density {
+        let (mut all, mut moments) = (0.0, [0.0; 3]);
+        for (q, p) in self.density(r) {
             let t = q * q / self.denominator(q);
             all += p;
-            q11 += p * linear * t / PI;
-            q12 -= p * 8.0 * t * t / (6.0f64.sqrt() * PI);
-            q22 += p * 16.0 * t * t * t / (6.0 * PI);
+            moments.iter_mut().enumerate().for_each(|(k, m)| *m += p * t.powi(k as i32 + 1));
         }
-        let ridge = self.sigma2 / self.n;
-        let scale = self.sigma_a2 / all;
-        let (q11, q12, q22) = (scale * q11 + ridge, scale * q12, scale * q22 + ridge);
-        let third = 6.0f64.sqrt() * self.eps;
-        let determinant = q11 * q22 - q12 * q12;
-        let prefactor = if form == Form::Printed { 1.0 } else { ridge };
-        Residuals { b: prefactor * (q22 - q12 * third) / determinant, c: prefactor * (q11 * third - q12) / determinant / 6.0f64.sqrt() }
-    }
-
-    /// Solves r = update(r) at this d from the residuals of the limit, by damped iteration; the damping is halved where a step would make the deviation larger, which is what
-    /// coexisting wells need (there p(q), and so the update, depends on r exponentially).
-    pub fn self_consistent(&self) -> SelfConsistent {
-        let deviation = |r: Residuals| {
-            let next = self.update(r, Form::Corrected);
-            (next.b - r.b, next.c - r.c)
-        };
-        let size = |e: (f64, f64)| libm::hypot(e.0, e.1 / self.eps.abs().max(0.01));
-        let mut r = self.limit();
-        let mut e = deviation(r);
-        let mut iterations = 0;
-        while size(e) > 1e-12 && iterations < 400 {
-            iterations += 1;
-            // Newton's step by finite differences, cut until the deviation falls; a plain damped step where the matrix is singular.
-            let h = 1e-7;
-            let (eb, ec) = (deviation(Residuals { b: r.b + h, ..r }), deviation(Residuals { c: r.c + h, ..r }));
-            let (j11, j21, j12, j22) = ((eb.0 - e.0) / h, (eb.1 - e.1) / h, (ec.0 - e.0) / h, (ec.1 - e.1) / h);
-            let determinant = j11 * j22 - j12 * j21;
-            let newton = (-(j22 * e.0 - j12 * e.1) / determinant, -(j11 * e.1 - j21 * e.0) / determinant);
-            let step = if newton.0.is_finite() && newton.1.is_finite() { newton } else { e };
-            let mut damping = 1.0f64.min(0.05 / libm::hypot(step.0, step.1).max(1e-300));
-            let (next, deviated) = loop {
-                let next = Residuals { b: r.b + damping * step.0, c: r.c + damping * step.1 };
-                let deviated = deviation(next);
-                if size(deviated) < size(e) || damping < 1e-9 {
-                    break (next, deviated);
-                }
-                damping *= 0.5;
-            };
-            (r, e) = (next, deviated);
-            if damping < 1e-9 {
-                break;
+        let moments = moments.map(|m| m / all);
+        match form {
+            Form::Corrected => self.residuals_from(moments),
+            Form::Printed => {
+                let ridge = self.sigma2 / self.n;
+                let halved = self.regression(2.0, moments);
+                Residuals { b: halved.b / ridge, c: halved.c / ridge }
             }
         }
-        SelfConsistent { residuals: r, error: size(e), iterations }
     }
+
+    /// (b, √6·c) = (σ²/n)(Q̃ + σ²/n)^{−1}(1, √6·ε), with Q̃ from the averages of t, t² and t³, t = q²/D.
+    pub fn residuals_from(&self, moments: [f64; 3]) -> Residuals {
+        self.regression(4.0, moments)
+    }
+
+    fn regression(&self, linear: f64, [t, t2, t3]: [f64; 3]) -> Residuals {
+        let ridge = self.sigma2 / self.n;
+        let q11 = self.sigma_a2 * linear * t / PI + ridge;
+        let q12 = -self.sigma_a2 * 8.0 * t2 / (6.0f64.sqrt() * PI);
+        let q22 = self.sigma_a2 * 16.0 * t3 / (6.0 * PI) + ridge;
+        let third = 6.0f64.sqrt() * self.eps;
+        let determinant = q11 * q22 - q12 * q12;
+        Residuals { b: ridge * (q22 - q12 * third) / determinant, c: ridge * (q11 * third - q12) / determinant / 6.0f64.sqrt() }
+    }
+
+    /// Solves r = update(r) at this d, from the residuals of the limit.
+    pub fn self_consistent(&self) -> SelfConsistent {
+        solve(self.limit(), self.eps, |r| self.update(r, Form::Corrected))
+    }
+}
+
+/// Solves r = update(r) by Newton's method with differences, each step cut until the deviation falls; a plain damped step where the matrix is singular. Coexisting wells need the
+/// cuts: there p(q), and so the update, depends on r exponentially.
+pub(super) fn solve(start: Residuals, eps: f64, update: impl Fn(Residuals) -> Residuals) -> SelfConsistent {
+    let deviation = |r: Residuals| {
+        let next = update(r);
+        (next.b - r.b, next.c - r.c)
+    };
+    let size = |e: (f64, f64)| libm::hypot(e.0, e.1 / eps.abs().max(0.01));
+    let mut r = start;
+    let mut e = deviation(r);
+    let mut iterations = 0;
+    while size(e) > 1e-12 && iterations < 400 {
+        iterations += 1;
+        let h = 1e-7;
+        let (eb, ec) = (deviation(Residuals { b: r.b + h, ..r }), deviation(Residuals { c: r.c + h, ..r }));
+        let (j11, j21, j12, j22) = ((eb.0 - e.0) / h, (eb.1 - e.1) / h, (ec.0 - e.0) / h, (ec.1 - e.1) / h);
+        let determinant = j11 * j22 - j12 * j21;
+        let newton = (-(j22 * e.0 - j12 * e.1) / determinant, -(j11 * e.1 - j21 * e.0) / determinant);
+        let step = if newton.0.is_finite() && newton.1.is_finite() { newton } else { e };
+        let mut damping = 1.0f64.min(0.05 / libm::hypot(step.0, step.1).max(1e-300));
+        let (next, deviated) = loop {
+            let next = Residuals { b: r.b + damping * step.0, c: r.c + damping * step.1 };
+            let deviated = deviation(next);
+            if size(deviated) < size(e) || damping < 1e-9 {
+                break (next, deviated);
+            }
+            damping *= 0.5;
+        };
+        if damping < 1e-9 {
+            break;
+        }
+        (r, e) = (next, deviated);
+    }
+    SelfConsistent { residuals: r, error: size(e), iterations }
 }

@@ -28,8 +28,9 @@ struct Sampled {
     networks: usize,
     /// Shares of the bins over ±`REACH`, q and −q counted alike (they and the readout's sign are one symmetry).
     histogram: Vec<f64>,
-    /// Total variation to e^{−S}, and between the first and the second half of the chains: its noise.
+    /// Total variation to e^{−S}, with the printed and the relaxed S; and between the first and the second half of the chains: its noise.
     distance: f64,
+    relaxed: f64,
     noise: f64,
     linear: Simulated,
     cubic: Simulated,
@@ -58,9 +59,9 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     0.5 * a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>()
 }
 
-fn theory_histogram(s: &Cubic, r: Residuals) -> Vec<f64> {
+fn theory_histogram(density: &[(f64, f64)]) -> Vec<f64> {
     let (mut bins, mut total) = (vec![0.0; BINS], 0.0);
-    for (q, p) in s.density(r) {
+    for &(q, p) in density {
         bins[bin(q)] += p;
         total += p;
     }
@@ -69,7 +70,7 @@ fn theory_histogram(s: &Cubic, r: Residuals) -> Vec<f64> {
 }
 
 /// `alike` chains in a row sample one posterior.
-fn read(name: &'static str, s: &Cubic, chains: &[Chain], alike: usize, theory: &[f64], saddle: f64) -> Sampled {
+fn read(name: &'static str, s: &Cubic, chains: &[Chain], alike: usize, small: &Small) -> Sampled {
     let m = s.width as usize;
     let per = |f: &dyn Fn(&Chain) -> f64| mean(&chains.iter().map(f).collect::<Vec<_>>());
     let average = |values: &mut dyn Iterator<Item = f64>| {
@@ -82,13 +83,14 @@ fn read(name: &'static str, s: &Cubic, chains: &[Chain], alike: usize, theory: &
     Sampled {
         name,
         networks: chains.len(),
-        distance: distance(&all, theory),
+        distance: distance(&all, &theory_histogram(&small.plain.density)),
+        relaxed: distance(&all, &theory_histogram(&small.relaxed.density)),
         noise: distance(&halves[0], &halves[1]),
         histogram: all,
         linear: per(&|c| average(&mut c.learned.iter().map(|l| l.linear))),
         cubic: per(&|c| average(&mut c.learned.iter().map(|l| l.cubic / s.eps))),
         square: per(&|c| average(&mut c.q.iter().map(|q| q * q))),
-        side: per(&|c| average(&mut c.q.iter().map(|q| f64::from(u8::from(q.abs() > saddle))))),
+        side: per(&|c| average(&mut c.q.iter().map(|q| f64::from(u8::from(q.abs() > small.edge))))),
         r_hat: squares.chunks(alike.max(1)).map(r_hat).fold(0.0, f64::max),
         acceptance: average(&mut chains.iter().map(|c| c.acceptance)),
     }
@@ -109,16 +111,14 @@ pub(super) fn report(s: &Cubic, plan: &Plan, context: &Context) -> Result<Answer
     let finite = s.self_consistent();
     let learned = |r: Residuals| (1.0 - r.b, 1.0 - r.c / s.eps);
 
-    let small = (plan.sim_d > 0).then(|| reduced(s, plan.sim_d, None));
-    let solved = small.map(|small| (small, small.self_consistent()));
+    let small = if plan.sim_d > 0 { Some(Small::of(reduced(s, plan.sim_d, None))?) } else { None };
     let mut sampled = Vec::new();
-    if let Some((small, solution)) = &solved {
-        let theory = theory_histogram(small, solution.residuals);
-        let saddle = saddle(small, solution.residuals);
+    if let Some(small) = &small {
         let networks = context.samples_or(super::MODEL.samples);
         let schedule = |i: usize| Schedule { burn: plan.keep / 2, keep: plan.keep, leapfrogs: LEAPFROGS, start: (i % 2 == 1).then_some(FAR_START) };
-        let chains = context.map(networks, |i| sample(&Posterior { s: small, examples: None }, schedule(i), &mut context.draws(LANES[0], i), context.stop))?;
-        sampled.push(read("all inputs", small, &chains, networks, &theory, saddle));
+        let chains =
+            context.map(networks, |i| sample(&Posterior { s: &small.s, examples: None }, schedule(i), &mut context.draws(LANES[0], i), context.stop))?;
+        sampled.push(read("all inputs", &small.s, &chains, networks, small));
         if plan.sim_n > 0 {
             let drawn = reduced(s, plan.sim_d, Some(plan.sim_n));
             let chains = context.map(2 * networks.div_ceil(3), |i| {
@@ -127,7 +127,7 @@ pub(super) fn report(s: &Cubic, plan: &Plan, context: &Context) -> Result<Answer
                 let schedule = Schedule { burn: plan.keep / 4, keep: plan.keep / 2, ..schedule(i) };
                 sample(&Posterior { s: &drawn, examples: Some(&data) }, schedule, &mut context.draws(LANES[1], i), context.stop)
             })?;
-            sampled.push(read("drawn examples", &drawn, &chains, 2, &theory, saddle));
+            sampled.push(read("drawn examples", &drawn, &chains, 2, small));
         }
     }
 
@@ -151,56 +151,81 @@ pub(super) fn report(s: &Cubic, plan: &Plan, context: &Context) -> Result<Answer
         q("cubic_fraction", "learned share of the cubic part, self-consistent at this d").corrected(learned(finite.residuals).1),
         q("side_share", "share of neurons beyond the saddle of S, self-consistent at this d").corrected(s.side_share(finite.residuals)),
     ];
-    if let (Some((small, solution)), Some(all)) = (&solved, sampled.first()) {
-        let (linear, cubic) = learned(solution.residuals);
-        let density = small.density(solution.residuals);
-        let square = density.iter().map(|(q, p)| q * q * p).sum::<f64>() / density.iter().map(|x| x.1).sum::<f64>();
+    let relaxed = s.transition_relaxed();
+    quantities.push(maybe(q("sigma2_transition_relaxed", "the same transition with the norm of the other weights free"), relaxed));
+    quantities.push(maybe(q("u_transition_relaxed", "u there"), relaxed.map(|t| s.at(t).u())));
+    if let (Some(small), Some(all)) = (&small, sampled.first()) {
+        let (plain, relaxed) = (&small.plain, &small.relaxed);
+        let mut both = |name: &str, what: &str, f: &dyn Fn(&Predicted) -> f64, found: Simulated| {
+            let doc = format!("{what}: printed action, relaxed action, sampled networks, all at the size of the latter");
+            quantities.push(q(name, &doc).printed(f(plain)).corrected(f(relaxed)).simulated(found));
+        };
+        both("linear_fraction_small", "learned share of the linear part", &|p| 1.0 - p.residuals.b, all.linear);
+        both("cubic_fraction_small", "learned share of the cubic part", &|p| 1.0 - p.residuals.c / s.eps, all.cubic);
+        both("mean_square_q_small", "⟨q²⟩ over neurons", &|p| p.square, all.square);
+        both("far_share_small", "share of neurons beyond the saddle of S", &|p| p.far, all.side);
         quantities.push(
-            q("linear_fraction_small", "learned share of the linear part, sampled networks and formula at their size").corrected(linear).simulated(all.linear),
+            q("distance_printed", "total variation between the histogram of q and e^{−S}, printed action, all inputs")
+                .simulated(Simulated::exact(all.distance)),
         );
-        quantities.push(
-            q("cubic_fraction_small", "learned share of the cubic part, sampled networks and formula at their size").corrected(cubic).simulated(all.cubic),
-        );
-        quantities.push(q("mean_square_q_small", "⟨q²⟩ over neurons, sampled networks and formula at their size").corrected(square).simulated(all.square));
-        let far = theory_far(small, solution.residuals);
-        quantities.push(
-            q("far_share_small", "share of neurons beyond the saddle of S, sampled networks and formula at their size").corrected(far).simulated(all.side),
-        );
-        quantities.push(q("distance_small", "total variation between the histogram of q and e^{−S}, all inputs").simulated(Simulated::exact(all.distance)));
+        quantities.push(q("distance_relaxed", "the same with the relaxed action").simulated(Simulated::exact(all.relaxed)));
+        quantities.push(q("distance_noise", "total variation between the two halves of the chains").simulated(Simulated::exact(all.noise)));
         quantities
             .push(q("r_hat_small", "Gelman–Rubin statistic of ⟨q²⟩ over chains from two kinds of start, all inputs").simulated(Simulated::exact(all.r_hat)));
     }
 
     Ok(Answer {
         quantities,
-        charts: charts(s, &solved, &sampled, transition),
-        tables: tables(s, &solved, &sampled, finite.residuals),
-        findings: findings(s, transition, &sampled),
-        notes: notes(s, &solved, plan, finite.error),
+        charts: charts(s, &small, &sampled, transition),
+        tables: tables(s, &small, &sampled, finite.residuals),
+        findings: findings(s, transition, relaxed, &sampled),
+        notes: notes(s, &small, plan, finite.error),
     })
 }
 
-/// The saddle beside 0, or where none is, half the prior's reach.
-fn saddle(s: &Cubic, r: Residuals) -> f64 {
-    s.stationary(r).into_iter().find(|x| !x.well).map_or(0.5, |x| x.q)
+/// What a form of the action says about networks of one size.
+struct Predicted {
+    residuals: Residuals,
+    density: Vec<(f64, f64)>,
+    square: f64,
+    far: f64,
 }
 
-fn theory_far(s: &Cubic, r: Residuals) -> f64 {
-    let edge = saddle(s, r);
-    let density = s.density(r);
-    density.iter().filter(|x| x.0.abs() > edge).map(|x| x.1).sum::<f64>() / density.iter().map(|x| x.1).sum::<f64>()
+/// The sampled networks' size with both forms of the action.
+struct Small {
+    s: Cubic,
+    /// The saddle beside 0 of the printed action, or ½ where it has none.
+    edge: f64,
+    plain: Predicted,
+    relaxed: Predicted,
 }
 
-fn findings(s: &Cubic, transition: Option<f64>, sampled: &[Sampled]) -> Vec<Finding> {
+impl Small {
+    fn of(s: Cubic) -> Result<Small, TheoryError> {
+        let plain = s.self_consistent().residuals;
+        let edge = s.stationary(plain).into_iter().find(|x| !x.well).map_or(0.5, |x| x.q);
+        let predicted = |residuals: Residuals, density: Vec<(f64, f64)>| {
+            let all: f64 = density.iter().map(|x| x.1).sum();
+            let square = density.iter().map(|(q, p)| q * q * p).sum::<f64>() / all;
+            let far = density.iter().filter(|x| x.0.abs() > edge).map(|x| x.1).sum::<f64>() / all;
+            Predicted { residuals, density, square, far }
+        };
+        let relaxed = s.self_consistent_relaxed().ok_or_else(|| TheoryError::numeric("relaxed action", format!("d = {} is too small", s.d)))?.residuals;
+        Ok(Small { s, edge, plain: predicted(plain, s.density(plain)), relaxed: predicted(relaxed, s.density_relaxed(relaxed).0) })
+    }
+}
+
+fn findings(s: &Cubic, transition: Option<f64>, relaxed: Option<f64>, sampled: &[Sampled]) -> Vec<Finding> {
     let mut out = Vec::new();
     if let Some(t) = transition {
         let u = s.at(t).u();
         out.push(Finding {
             claim: "rubin-first-order 1".into(),
             found: format!(
-                "β → ∞: the wells are equally deep at σ² = {t:.4}, u = {u:.2}; u = {:.2} at σ² = .18; the side well is then at |q| = {:.2}, not 1",
+                "β → ∞: the wells are equally deep at σ² = {t:.4}, u = {u:.2}; u = {:.2} at σ² = .18; the side well is then at |q| = {:.2}, not 1; with the norm of the other weights free at {}",
                 s.at(0.18).u(),
-                s.at(t).side_well(s.at(t).limit()).map_or(f64::NAN, |w| w.q)
+                s.at(t).side_well(s.at(t).limit()).map_or(f64::NAN, |w| w.q),
+                relaxed.map_or("no σ²".into(), |x| format!("σ² = {x:.4}, u = {:.2}", s.at(x).u()))
             ),
             agrees: Some((u / 30.2 - 1.0).abs() < 0.05),
         });
@@ -233,14 +258,25 @@ fn findings(s: &Cubic, transition: Option<f64>, sampled: &[Sampled]) -> Vec<Find
             agrees: Some(largest < 5.0 * typical),
         });
     }
+    if let Some(x) = sampled.first() {
+        out.push(Finding {
+            claim: "rubin-first-order action".into(),
+            found: format!(
+                "histogram of q in sampled networks: total variation {:.3} to e^{{−S}} as printed, {:.3} with the norm of the other weights free, {:.3} between the chains' halves; the limit β → ∞ is out of reach, and the width's corrections (d/N) are in neither",
+                x.distance, x.relaxed, x.noise
+            ),
+            agrees: if x.distance > 3.0 * x.noise && x.relaxed < 0.7 * x.distance { Some(false) } else if x.distance < 1.5 * x.noise { Some(true) } else { None },
+        });
+    }
     out
 }
 
-fn notes(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, plan: &Plan, error: f64) -> Vec<String> {
+fn notes(s: &Cubic, small: &Option<Small>, plan: &Plan, error: f64) -> Vec<String> {
     let mut notes = vec![
         "Phases are read off the stationary points of S: GFL while the well at 0 is the deepest, GMFL-I once a side well is as deep, GMFL-II once 0 is no minimum. In the limit β → ∞ with residuals from \
          the formulas 0 always stays a minimum, so GMFL-II does not occur in the cubic part."
             .to_string(),
+        "The printed action holds the norm of a neuron's other weights at its prior mean. Left free it is an effect of the same order d and makes the side wells deeper (derived here: `relaxed`).".to_string(),
         "There is no time in this theory; Langevin dynamics at σ² comes to rest in the sampled measure.".to_string(),
     ];
     if error > 1e-8 {
@@ -249,7 +285,7 @@ fn notes(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, plan
             s.d
         ));
     }
-    if let Some((small, _)) = solved {
+    if let Some(small) = small.as_ref().map(|x| &x.s) {
         let drawn = if plan.sim_n > 0 {
             format!(", and with {} drawn examples, σ² = {:.3}, two chains a training set", plan.sim_n, reduced(s, plan.sim_d, Some(plan.sim_n)).sigma2)
         } else {
@@ -257,14 +293,14 @@ fn notes(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, plan
         };
         notes.push(format!(
             "Sampled networks are the paper's scaled down: d = {}, N = {}, σ_a² = {:.4}, u = {:.2}; data are all inputs at n/σ² = {:.0} (the limit α → ∞ of the paper's scaling){drawn}. The readout is integrated out exactly. \
-             No agreement is promised at this size: the table gives the distance. --samples or keep = … sharpen it, sim_d = {} is the paper's size.",
+             No agreement is promised at this size: the table gives the distance. More samples or a larger `keep` sharpen it, `sim_d` = {} is the paper's size.",
             small.d, small.width, small.sigma_a2, small.u(), small.n / small.sigma2, s.d
         ));
     }
     notes
 }
 
-fn tables(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sampled: &[Sampled], finite: Residuals) -> Vec<Table> {
+fn tables(s: &Cubic, small: &Option<Small>, sampled: &[Sampled], finite: Residuals) -> Vec<Table> {
     let text = |words: &[&str]| words.iter().map(|w| w.to_string()).collect::<Vec<_>>();
     let sigmas = [2.0, 1.2, 1.0, 0.9722, 0.9444, 0.8333, 0.6667, 0.5];
     let mut tables = vec![Table {
@@ -316,20 +352,15 @@ fn tables(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sam
             row("as printed (2q², no prefactor): leaves", s.update(finite, Form::Printed)),
         ],
     });
-    if let Some((small, solution)) = solved {
+    if let Some(small) = small {
         let interval = |x: Simulated| format!("{:.4} [{:.4}, {:.4}]", x.estimate, x.low, x.high);
-        let far = theory_far(small, solution.residuals);
-        let mut rows = vec![vec![
-            Cell::from("formula at this size"),
-            Cell::Empty,
-            format!("{:.4}", 1.0 - solution.residuals.b).into(),
-            format!("{:.4}", 1.0 - solution.residuals.c / s.eps).into(),
-            format!("{far:.4}").into(),
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-        ]];
+        let row = |name: &str, p: &Predicted| {
+            let mut row = vec![Cell::from(name), Cell::Empty];
+            row.extend([1.0 - p.residuals.b, 1.0 - p.residuals.c / s.eps, p.far].map(|x| Cell::from(format!("{x:.4}"))));
+            row.extend(std::iter::repeat_n(Cell::Empty, 5));
+            row
+        };
+        let mut rows = vec![row("printed action", &small.plain), row("relaxed action", &small.relaxed)];
         rows.extend(sampled.iter().map(|x| {
             vec![
                 x.name.into(),
@@ -338,21 +369,23 @@ fn tables(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sam
                 interval(x.cubic).into(),
                 interval(x.side).into(),
                 x.distance.into(),
+                x.relaxed.into(),
                 x.noise.into(),
                 x.r_hat.into(),
                 x.acceptance.into(),
             ]
         }));
         tables.push(Table {
-            title: format!("Sampled networks (d = {}, N = {}) beside the formula; intervals over networks", small.d, small.width),
+            title: format!("Sampled networks (d = {}, N = {}) beside both actions; intervals over networks", small.s.d, small.s.width),
             columns: text(&[
                 "data",
                 "networks",
                 "linear share",
                 "cubic share",
                 "neurons beyond the saddle",
-                "distance to e^{−S} (total variation)",
-                "distance of the chains' halves",
+                "total variation to e^{−S}, printed",
+                "to e^{−S}, relaxed",
+                "of the chains' halves",
                 "R-hat of ⟨q²⟩ (the worst)",
                 "acceptance",
             ]),
@@ -362,20 +395,22 @@ fn tables(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sam
     tables
 }
 
-fn charts(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sampled: &[Sampled], transition: Option<f64>) -> Vec<Chart> {
+fn charts(s: &Cubic, small: &Option<Small>, sampled: &[Sampled], transition: Option<f64>) -> Vec<Chart> {
     let curve = |c: &Cubic, r: Residuals| (0..=300).map(|i| -1.5 + 3.0 * i as f64 / 300.0).map(|q| (q, c.action(q, r))).collect::<Vec<_>>();
-    let mut marks = vec![Mark::line("this σ²", Look::Closed, curve(s, s.limit()))];
+    let relaxed: Vec<(f64, f64)> = curve(s, s.limit()).into_iter().map(|(q, _)| (q, s.action_relaxed(q, s.limit()))).collect();
+    let mut marks =
+        vec![Mark::line("this σ², printed", Look::Printed, curve(s, s.limit())), Mark::line("this σ², norm of the other weights free", Look::Closed, relaxed)];
     if let Some(t) = transition {
-        for (k, x) in [1.3, 1.0, 0.85].into_iter().enumerate() {
+        for (k, x) in [1.0, 0.85].into_iter().enumerate() {
             let c = s.at(x * t);
-            marks.push(Mark::line(&format!("σ² = {:.3}", c.sigma2), Look::Group(k as u8 + 1), curve(&c, c.limit())));
+            marks.push(Mark::line(&format!("σ² = {:.3}, printed", c.sigma2), Look::Group(k as u8 + 1), curve(&c, c.limit())));
         }
     }
     let mut out =
         vec![Chart {
             title: "Action, β → ∞".into(), x: Axis::linear("q, projection on the teacher"), y: Axis::linear("S(q)/d"), marks, note: String::new()
         }];
-    if let Some((small, solution)) = solved {
+    if let Some(small) = small {
         let edges: Vec<f64> = (0..=BINS).map(|i| -REACH + 2.0 * REACH * i as f64 / BINS as f64).collect();
         let width = 2.0 * REACH / BINS as f64;
         let mut marks: Vec<Mark> = sampled
@@ -388,13 +423,18 @@ fn charts(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sam
                 heights: x.histogram.iter().map(|h| h / width).collect(),
             })
             .collect();
-        marks.push(Mark::line("e^{−S}, self-consistent", Look::Closed, small.density(solution.residuals).into_iter().filter(|x| x.0.abs() <= REACH).collect()));
+        for (name, look, p) in [("e^{−S}, printed", Look::Printed, &small.plain), ("e^{−S}, norm of the other weights free", Look::Closed, &small.relaxed)]
+        {
+            marks.push(Mark::line(name, look, p.density.iter().copied().filter(|x| x.0.abs() <= REACH).collect()));
+        }
         out.push(Chart {
-            title: format!("Weights of sampled networks, d = {}, N = {}", small.d, small.width),
+            title: format!("Weights of sampled networks, d = {}, N = {}", small.s.d, small.s.width),
             x: Axis::linear("q, projection on the teacher"),
-            y: Axis::linear("density"),
+            y: Axis::log("density"),
             marks,
-            note: sampled.first().map_or(String::new(), |x| format!("Total variation {:.3} (noise {:.3}); R-hat {:.3}.", x.distance, x.noise, x.r_hat)),
+            note: sampled.first().map_or(String::new(), |x| {
+                format!("Total variation {:.3} (printed), {:.3} (relaxed), noise {:.3}; R-hat {:.3}.", x.distance, x.relaxed, x.noise, x.r_hat)
+            }),
         });
     }
     let centre = transition.unwrap_or(s.sigma2);
@@ -411,10 +451,14 @@ fn charts(s: &Cubic, solved: &Option<(Cubic, super::cubic::SelfConsistent)>, sam
     ];
     if let Some(x) = sampled.first() {
         let point = |v: Simulated| Point { x: s.sigma2, y: v.estimate, interval: Some((v.low, v.high)) };
-        marks.push(Mark::Points { name: "sampled small networks".into(), look: Look::Simulated, points: vec![point(x.linear), point(x.cubic)] });
+        marks.push(Mark::Points {
+            name: small.as_ref().map_or(String::new(), |x| format!("sampled, d = {}", x.s.d)),
+            look: Look::Simulated,
+            points: vec![point(x.linear), point(x.cubic)],
+        });
     }
     if let Some(t) = transition {
-        marks.push(Mark::Vertical { name: "transition".into(), look: Look::Null, x: t });
+        marks.push(Mark::Vertical { name: "transition, printed action".into(), look: Look::Null, x: t });
     }
     out.push(Chart {
         title: "What is learned".into(),

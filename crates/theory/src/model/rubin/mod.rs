@@ -6,14 +6,16 @@
 //! action of one frequency, and a descent in all weights of a neuron, its energy counted out over all pairs.
 //!
 //! Source: card `rubin-first-order` (arXiv:2310.03789). *Asymptotic:* the action (large d, N, n). *Exact:* the sampled measure. *Corrected:* 4q²/(πD) in Q̃ and the prefactor
-//! σ²/n of the residuals. *Reconstructed:* the teacher's third Hermite polynomial is not normalised (so say the vector (1, √6·ε) and c = ε); coexistence
-//! ([`cubic::Cubic::droplet`]) is derived here. There is no time in this theory: n or σ² is the control.
+//! σ²/n of the residuals. *Derived here:* coexistence of the wells ([`cubic::Cubic::droplet`]), and the action with the norm of the other weights free ([`relaxed`]): the printed one
+//! holds it at its prior mean, which moves the wells at leading order. *Reconstructed:* the teacher's third Hermite polynomial is not normalised (so say the vector
+//! (1, √6·ε) and c = ε). There is no time in this theory: n or σ² is the control.
 
 pub mod cubic;
 mod cubic_report;
 pub mod modular;
 mod modular_report;
 pub mod network;
+pub mod relaxed;
 
 use super::{Claim, Context, Model, TheoryError};
 use crate::answer::Answer;
@@ -93,6 +95,9 @@ pub static MODEL: Model = Model {
         Claim { card: "rubin-first-order", number: "1", text: "The transition of the cubic problem is at u ≈ 30.2, σ² ≈ .18" },
         Claim { card: "rubin-first-order", number: "2", text: "The cubic part is learned only after the transition, at n far below d³" },
         Claim { card: "rubin-first-order", number: "3", text: "At d = 150 the self-consistent average is smooth: no sharp jump (the card's check)" },
+        Claim {
+            card: "rubin-first-order", number: "action", text: "The posterior of a first-layer weight along the teacher is exp(−S(q)) with the printed S"
+        },
         Claim { card: "rubin-first-order", number: "4", text: "Modular addition: GMFL-I begins at σ² ≈ .227" },
     ],
     samples: 6,
@@ -139,8 +144,8 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
             "N·(sim_d/d)² in 2..=2000; 0 to sample none",
         ));
     }
-    if sim_d == 1 {
-        return Err(TheoryError::parameter(args, "sim_d", "one input has no direction", "0, or 2 and more"));
+    if (1..4).contains(&sim_d) {
+        return Err(TheoryError::parameter(args, "sim_d", format!("{sim_d} inputs leave the norm of the other weights no distribution"), "0, or 4 and more"));
     }
     cubic_report::report(&s, &cubic_report::Plan { sim_d, sim_n, keep: args.size("keep") }, context)
 }

@@ -82,6 +82,51 @@ fn the_corrected_equations_have_the_solution_and_the_printed_ones_do_not() {
 }
 
 #[test]
+fn with_the_other_weights_free_the_wells_move_at_leading_order() {
+    // Independent minimisation (scipy) over q and s: the transition at σ² = .217098, q = .72926, s = .30040; at σ² = .18 S/d = −.105332 at q = .91905.
+    let t = PAPER.transition_relaxed().unwrap();
+    let s = PAPER.at(t);
+    let well = s.side_well_relaxed(s.limit()).unwrap();
+    assert!((t - 0.217_098).abs() < 2e-6 && (well.q - 0.729_26).abs() < 1e-4 && (well.bulk - 0.300_40).abs() < 1e-4, "{t} {well:?}");
+    let below = PAPER.side_well_relaxed(PAPER.limit()).unwrap();
+    assert!((below.action + 0.105_332).abs() < 1e-6 && (below.q - 0.919_05).abs() < 1e-4, "{below:?}");
+    // The same at fixed s = σ_w² is the printed action; the relaxed one lies below it, and touches it at 0.
+    let r = PAPER.limit();
+    for q in [0.2, 0.7, 1.3] {
+        assert!((PAPER.action_at_bulk(q, 0.5, r) - PAPER.action(q, r)).abs() < 1e-14 && PAPER.action_relaxed(q, r) < PAPER.action(q, r));
+    }
+    assert!(PAPER.action_relaxed(0.0, r).abs() < 1e-15);
+    // Independent self-consistent averages over q and s on even grids (numpy): b and c at d = 100 and 25.
+    for (d, width, linear, third) in [(100.0, 311.0, 0.736_534, 0.072_200), (25.0, 19.0, 0.747_536, 0.123_479)] {
+        let beta = d * d / (PAPER.d * PAPER.d);
+        let s = Cubic { d, width, ..PAPER.scaled(beta, 1.0) };
+        let found = s.self_consistent_relaxed().unwrap();
+        assert!(found.error < 1e-9 && (1.0 - found.residuals.b - linear).abs() < 2e-5 && (1.0 + found.residuals.c / 0.3 - third).abs() < 2e-5, "{found:?}");
+        let (density, _) = s.density_relaxed(found.residuals);
+        let all: f64 = density.windows(2).map(|w| (w[1].0 - w[0].0) * 0.5 * (w[0].1 + w[1].1)).sum();
+        assert!((all - 1.0).abs() < 1e-9, "{all}");
+    }
+}
+
+#[test]
+fn sampled_networks_side_with_the_relaxed_action() {
+    let s = Cubic { d: 30.0, width: 28.0, ..PAPER.scaled(0.04, 1.0) };
+    let chains: Vec<Chain> = (0..6)
+        .map(|i| {
+            let schedule = Schedule { burn: 40, keep: 80, leapfrogs: 6, start: (i % 2 == 1).then_some(1.0) };
+            sample(&Posterior { s: &s, examples: None }, schedule, &mut Draws::new(6, 1, i), &|| false).unwrap()
+        })
+        .collect();
+    let found = mean(&chains.iter().map(|c| c.learned.iter().map(|l| l.cubic / s.eps).sum::<f64>() / c.learned.len() as f64).collect::<Vec<_>>());
+    let error = (found.high - found.low) / 3.92;
+    let share = |r: Residuals| 1.0 - r.c / s.eps;
+    let (printed, relaxed) = (share(s.self_consistent().residuals), share(s.self_consistent_relaxed().unwrap().residuals));
+    // At this size the width's own corrections remain; the printed action is off by many standard errors, the relaxed one by a fifth of that at most.
+    assert!((found.estimate - printed).abs() > 8.0 * error, "{found:?} {printed}");
+    assert!((found.estimate - relaxed).abs() < 0.2 * (found.estimate - printed).abs() + 4.0 * error, "{found:?} {relaxed} {printed}");
+}
+
+#[test]
 fn gradients_are_derivatives() {
     let s = Cubic { sigma2: 0.7, n: 25.0, d: 4.0, width: 3.0, eps: -0.3, sigma_w2: 0.6, sigma_a2: 0.9 };
     let data = examples(&s, &mut Draws::new(1, 1, 0));
@@ -203,7 +248,7 @@ fn answers_name_the_same_quantities_and_refuse_what_does_not_fit() {
     let q = |name: &str| -> &Quantity { said.quantities.iter().find(|q| q.name == name).unwrap() };
     assert!((q("u").printed.unwrap() - 30.23).abs() < 0.01 && (q("linear_fraction_limit").corrected.unwrap() - 0.706).abs() < 1e-3);
     assert!(q("linear_fraction_small").simulated.unwrap().estimate > 0.3);
-    assert!(said.findings.iter().all(|f| f.agrees == Some(true)), "{:?}", said.findings);
+    assert!(said.findings.iter().filter(|f| f.claim != "rubin-first-order action").all(|f| f.agrees == Some(true)), "{:?}", said.findings);
     let modular = ask(&[("part", Value::Str("modular".into())), ("sigma2", Value::Float(0.2))], 1).unwrap();
     let met = modular.quantities.iter().find(|q| q.name == "u_degenerate").unwrap();
     assert!((met.simulated.unwrap().estimate / met.corrected.unwrap() - 1.0).abs() < 1e-3, "{met:?}");
