@@ -146,8 +146,8 @@ fn findings(quantities: &[Quantity], roles: &Roles) -> Vec<Finding> {
             let found = format!("{}: closed form {closed:.5}, simulated {:.5} [{:.5}, {:.5}]", q.name.replace('_', " "), s.estimate, s.low, s.high);
             // Twice the half-widths: several intervals of 95 % are looked at together.
             let near = |x: f64| x >= 2.0 * s.low - s.estimate && x <= 2.0 * s.high - s.estimate;
-            // The exponent is a slope over a window in which the error is not a pure power: half a per cent is the window's.
-            let agrees = near(closed) || (q.name == "critical_exponent" && (s.estimate - closed).abs() < 0.01);
+            // All runs have one and the same exponent: its interval has no width, and what is left is the window's.
+            let agrees = near(closed) || (q.name == "critical_exponent" && (s.estimate - closed).abs() < 1e-4);
             Some(Finding { claim: "zunkovic-ilievski 1".into(), found, agrees: Some(agrees) })
         })
         .collect();
@@ -164,6 +164,8 @@ const ROLE_L1: f64 = 0.2;
 /// The probability to grok without regularisation, with L2 and with L1, as the gap closes: simulated.
 struct Roles {
     n: usize,
+    /// Runs a cell.
+    count: usize,
     /// Closed forms and simulated shares by gap.
     rows: Vec<([f64; 3], [f64; 3])>,
 }
@@ -171,17 +173,18 @@ struct Roles {
 fn roles(s: &Setting, context: &Context) -> Result<Roles, TheoryError> {
     let kinds = [(0.0, 0.0), (0.0, 1.0), (ROLE_L1, 0.0)];
     let n = s.n.min(20);
+    let count = (context.samples_or(MODEL.samples) / 10).clamp(100, 10_000);
     let row = |eps: f64| {
         let mut found = ([0.0; 3], [0.0; 3]);
         for (i, (l1, l2)) in kinds.into_iter().enumerate() {
             found.0[i] = grokking_probability(n, effective_gap(eps, l1, l2));
             // The same training sets in all cells: differences are the regularisation's.
-            let all = runs(context, ROLES, 10_000, n, eps, l1, l2, 21.0)?;
+            let all = runs(context, ROLES, count, n, eps, l1, l2, 21.0)?;
             found.1[i] = all.iter().filter(|r| r.groks).count() as f64 / all.len() as f64;
         }
         Ok(found)
     };
-    Ok(Roles { n, rows: ROLE_GAPS.into_iter().map(row).collect::<Result<_, TheoryError>>()? })
+    Ok(Roles { n, count, rows: ROLE_GAPS.into_iter().map(row).collect::<Result<_, TheoryError>>()? })
 }
 
 impl Roles {
@@ -191,7 +194,7 @@ impl Roles {
             std::iter::once(Cell::Number(eps)).chain(closed.iter().zip(found).flat_map(|(c, f)| [Cell::Number(*c), Cell::Number(*f)])).collect()
         };
         Table {
-            title: format!("probability to grok as the gap closes, N = {}, 10,000 runs a cell", self.n),
+            title: format!("probability to grok as the gap closes, N = {}, {} runs a cell", self.n, self.count),
             columns: head.map(String::from).to_vec(),
             rows: ROLE_GAPS.into_iter().zip(&self.rows).map(row).collect(),
         }
@@ -206,10 +209,10 @@ struct Aligned {
 }
 
 impl Aligned {
-    /// Over two decades that end at a hundredth of the relaxation time.
+    /// Over two decades that end at a ten-thousandth of the relaxation time: there the error is a pure power to five digits.
     fn measure(s: &Setting, all: &[Run]) -> Option<Aligned> {
         let rate = 1.0 + s.lambda2;
-        let left: Vec<f64> = (0..9).map(|i| libm::pow(10.0, -4.0 + 0.25 * f64::from(i)) / rate).collect();
+        let left: Vec<f64> = (0..9).map(|i| libm::pow(10.0, -6.0 + 0.25 * f64::from(i)) / rate).collect();
         let groks = all.iter().filter_map(|r| if r.groks { Some((r.path, r.test_zero.filter(|t| *t > left[8])?)) } else { None });
         let errors: Vec<Vec<f64>> = groks.map(|(path, t)| left.iter().map(|l| test_error(s.eps, path.at(t - l))).collect()).collect();
         const GROUPS: usize = 20;
@@ -264,7 +267,7 @@ fn example_chart(s: &Setting, run: &Run, zero: f64) -> Chart {
 fn probability_chart(s: &Setting, context: &Context) -> Result<Chart, TheoryError> {
     let widest = (2.0 * s.gap()).max(3.0 / libm::sqrt(2.0 * s.n as f64)).min(20.0);
     let line = (0..=120).map(|i| widest * f64::from(i) / 120.0).map(|g| (g, grokking_probability(s.n, g))).collect();
-    let count = (4_000_000 / (2 * s.n)).clamp(50, 5000);
+    let count = (4_000_000 / (2 * s.n)).min(context.samples_or(MODEL.samples) / 20).max(50);
     let points = (1..=10)
         .map(|i| {
             let eps = widest * f64::from(i) / 10.0;
@@ -338,10 +341,10 @@ mod tests {
 
     #[test]
     fn only_l1_keeps_the_probability_finite() {
-        let said = ask(&[], 200).unwrap();
+        let said = ask(&[], 50_000).unwrap();
         let last: Vec<f64> = said.tables[0].rows.last().unwrap().iter().map(|c| if let Cell::Number(x) = c { *x } else { f64::NAN }).collect();
         assert!(last[1] < 0.01 && last[3] < 0.01 && last[5] > 0.5, "{last:?}");
-        assert!((last[5] - last[6]).abs() < 0.02 && last[4] < 0.02, "{last:?}");
+        assert!((last[5] - last[6]).abs() < 0.03 && last[4] < 0.02, "{last:?}");
     }
 
     #[test]

@@ -16,25 +16,27 @@ pub fn test_error(d: usize, h: f64) -> f64 {
     }
 }
 
-/// As [`test_error`] for points whose distance δ from the boundary of the ball has density ∝ δ^{−ξ}(1 − δ)^{D−1}; ξ = 0 is the uniform ball. h ≥ 0.
+/// As [`test_error`], at the distance `gap` = 1 − h from the point where the error vanishes (0 ≤ `gap` ≤ 1), for points whose distance δ from the boundary of the
+/// ball has density ∝ δ^{−ξ}(1 − δ)^{D−1}; ξ = 0 is the uniform ball. Digits do not get lost as `gap` goes to 0.
 ///
 /// # Errors
 /// The integral does not converge.
-pub fn test_error_radial(d: usize, xi: f64, h: f64) -> Result<f64, TheoryError> {
-    if h >= 1.0 {
+pub fn test_error_radial(d: usize, xi: f64, gap: f64) -> Result<f64, TheoryError> {
+    if gap <= 0.0 {
         return Ok(0.0);
     }
     let big = d as f64;
-    // δ = u^{1/(1−ξ)} takes the singularity away; ½ I is the share of directions beyond the plane.
+    // δ = gap·v^{1/(1−ξ)} takes the singularity away; ½ I is the share of directions beyond the plane.
     let p = 1.0 / (1.0 - xi);
     let norm = libm::exp(ln_gamma(big + 1.0 - xi) - ln_gamma(big) - ln_gamma(1.0 - xi));
-    let inner = |u: f64| {
-        let delta = libm::pow(u, p);
-        let c = h / (1.0 - delta);
-        let share = if c < 1.0 { 0.5 * beta_regularised(0.5 * (big - 1.0), 0.5, 1.0 - c * c) } else { 0.0 };
-        p * libm::pow(1.0 - delta, big - 1.0) * share
+    let inner = |v: f64| {
+        let left = -gap * libm::expm1(p * libm::log(v));
+        let radius = 1.0 - gap + left;
+        // 1 − (h/radius)², with the difference taken before the squares.
+        let x = (left * (radius + 1.0 - gap) / (radius * radius)).clamp(0.0, 1.0);
+        libm::pow(radius, big - 1.0) * 0.5 * beta_regularised(0.5 * (big - 1.0), 0.5, x)
     };
-    Ok(norm * integrate(inner, 0.0, libm::pow(1.0 - h, 1.0 - xi), 1e-9, 0.0)?.value)
+    Ok(norm * p * libm::pow(gap, 1.0 - xi) * integrate(inner, 0.0, 1.0, 1e-9, 0.0)?.value)
 }
 
 /// Factor of (1 − h)^{(D+1)/2} in E_D near h = 1 (Eq 23).
@@ -184,7 +186,7 @@ mod tests {
             let ball = 0.25 * (1.0 - h) * (1.0 - h) * (2.0 + h);
             assert!((test_error(2, h) - disc).abs() < 1e-12 && (test_error(3, h) - ball).abs() < 1e-12);
             assert!((test_error(3, -h) - 1.0 + ball).abs() < 1e-12);
-            assert!((test_error_radial(2, 0.0, h).unwrap() - disc).abs() < 1e-8);
+            assert!((test_error_radial(2, 0.0, 1.0 - h).unwrap() - disc).abs() < 1e-8);
         }
         for d in [2, 5, 20, 160] {
             let delta = 1e-5;
@@ -193,8 +195,11 @@ mod tests {
             assert!((prefactor_printed(d) / leading / (0.5 * (d as f64 + 1.0)) - 1.0).abs() < 1e-3, "D = {d}");
         }
         for xi in [0.3, 0.8] {
-            let slope = libm::log(test_error_radial(4, xi, 1.0 - 2e-4).unwrap() / test_error_radial(4, xi, 1.0 - 1e-4).unwrap()) / LN_2;
+            let slope = libm::log(test_error_radial(4, xi, 2e-4).unwrap() / test_error_radial(4, xi, 1e-4).unwrap()) / LN_2;
             assert!((slope - critical_exponent(4, xi)).abs() < 1e-3, "ξ = {xi}: {slope}");
+            // Far below the digits of h itself.
+            let tiny = libm::log(test_error_radial(4, xi, 2e-30).unwrap() / test_error_radial(4, xi, 1e-30).unwrap()) / LN_2;
+            assert!((tiny - critical_exponent(4, xi)).abs() < 1e-6, "ξ = {xi}: {tiny}");
         }
     }
 }

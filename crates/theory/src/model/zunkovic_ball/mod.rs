@@ -163,7 +163,7 @@ fn run(s: &Setting, context: &Context, i: usize, followed: bool) -> Result<Run, 
         if let Some((_, test)) = run.times.filter(|t| t.1 > before[4] && (s.xi == 0.0 || i < 400)) {
             let error = |l: &f64| {
                 let h = path.distance(test - l);
-                if s.xi == 0.0 { Ok(closed::test_error(s.d, h)) } else { closed::test_error_radial(s.d, s.xi, h) }
+                if s.xi == 0.0 { Ok(closed::test_error(s.d, h)) } else { closed::test_error_radial(s.d, s.xi, 1.0 - h) }
             };
             // A path may touch h > 1 in so short a time; such a run tells nothing about the power.
             run.errors = Some(before.iter().map(error).collect::<Result<Vec<_>, _>>()?).filter(|e| e.iter().all(|x| *x > 0.0));

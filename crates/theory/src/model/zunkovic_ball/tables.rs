@@ -24,10 +24,10 @@ pub const RIDGES: [f64; 6] = [0.001, 0.01, 0.1, 0.3, 1.0, 10.0];
 /// Strengths of L1 in the table.
 pub const LASSOS: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
-/// Training sets that a cell of a table affords, `most` at most: about a second of multiplications.
-fn afford(n: usize, d: usize, most: usize) -> usize {
+/// Training sets in a cell of a table: a quarter of the samples that were asked for, or what a good tenth of a second of multiplications affords.
+fn afford(context: &Context, n: usize, d: usize) -> usize {
     let work = 2 * n * d * d.min(2 * n) + 40 * n * d + 20_000;
-    (300_000_000 / work).clamp(20, most)
+    (100_000_000 / work).clamp(20, (context.samples_or(super::MODEL.samples) / 4).max(20))
 }
 
 /// Share of `count` training sets on which the flow ends without test error, for λ₁ = 0. Only where λ₂ = 0 and D > 2N does the end depend on the start.
@@ -72,7 +72,7 @@ pub fn map(s: &Setting, context: &Context) -> Result<Map, TheoryError> {
     let mut map = Map { found: Vec::new(), closed: Vec::new(), n: s.n, lambda2: s.lambda2, eps };
     for e in &map.eps.clone() {
         // The same balls for every separation: rows differ by the shift alone.
-        let found = DIMENSIONS.iter().enumerate().map(|(i, d)| share(context, MAP + i as u32, afford(s.n, *d, 1000), s.n, *d, *e, s.lambda2, 0.0));
+        let found = DIMENSIONS.iter().enumerate().map(|(i, d)| share(context, MAP + i as u32, afford(context, s.n, *d), s.n, *d, *e, s.lambda2, 0.0));
         map.found.push(found.collect::<Result<_, _>>()?);
         map.closed.push(DIMENSIONS.iter().map(|d| grokking_probability(Form::Corrected, s.n, *d, *e, s.lambda2)).collect::<Result<_, _>>()?);
     }
@@ -119,7 +119,7 @@ pub fn ridge(s: &Setting, context: &Context) -> Result<Vec<(f64, [f64; 3], Simul
     let row = |l2: &f64| {
         let form = |form| grokking_probability(form, s.n, s.d, s.eps, *l2);
         let closed = [form(Form::Printed)?, form(Form::Corrected)?, closed::grokking_probability_short(s.n, s.d, s.eps, *l2)?];
-        Ok((*l2, closed, share(context, RIDGE, afford(s.n, s.d, 3000), s.n, s.d, s.eps, *l2, 0.0)?))
+        Ok((*l2, closed, share(context, RIDGE, afford(context, s.n, s.d), s.n, s.d, s.eps, *l2, 0.0)?))
     };
     RIDGES.iter().map(row).collect()
 }
@@ -148,7 +148,7 @@ pub fn lasso_share(context: &Context, lane: u32, count: usize, s: &Setting, lamb
 /// As [`lasso_share`].
 pub fn lasso_table(s: &Setting, context: &Context) -> Result<Table, TheoryError> {
     let row = |l1: &f64| {
-        let f = lasso_share(context, LASSO, afford(s.n, s.d * 8, 500), s, *l1)?;
+        let f = lasso_share(context, LASSO, afford(context, s.n, 4 * s.d), s, *l1)?;
         Ok([*l1, l1_bound(s.n, s.d, s.eps, *l1), f.estimate, f.low, f.high].map(Cell::Number).to_vec())
     };
     Ok(Table {
@@ -175,15 +175,16 @@ pub struct Exponent {
     pub found: Simulated,
 }
 
-/// The exponent of the test error from the 400 of 200,000 points that reach farthest along one direction (Hill's maximum-likelihood estimate).
+/// The exponent of the test error from the five hundredth part of the sampled points that reaches farthest along one direction (Hill's maximum-likelihood estimate).
 ///
 /// # Errors
 /// An integral does not converge.
 pub fn exponent(d: usize, xi: f64, context: &Context) -> Result<Exponent, TheoryError> {
-    const POINTS: usize = 200_000;
-    const LAST: usize = 400;
+    // 100,000 and the 200 nearest where nobody says.
+    let points = 50 * context.samples_or(super::MODEL.samples).clamp(200, 20_000);
+    let last = points / 500;
     let lane = PROJECTIONS + if xi > 0.0 { 1 } else { 0 };
-    let mut left = context.blocks(POINTS, 4096, |range| {
+    let mut left = context.blocks(points, 4096, |range| {
         let mut x = vec![0.0; d];
         let mut draws = context.draws(lane, range.start);
         Ok(range
@@ -194,13 +195,13 @@ pub fn exponent(d: usize, xi: f64, context: &Context) -> Result<Exponent, Theory
             .collect())
     })?;
     left.sort_by(f64::total_cmp);
-    let window = left[LAST];
-    let estimate = LAST as f64 / left[..LAST].iter().map(|x| libm::log(window / x)).sum::<f64>();
-    let half = 1.96 * estimate / libm::sqrt(LAST as f64);
-    let error = |delta: f64| if xi == 0.0 { Ok(test_error(d, 1.0 - delta)) } else { test_error_radial(d, xi, 1.0 - delta) };
+    let window = left[last];
+    let estimate = last as f64 / left[..last].iter().map(|x| libm::log(window / x)).sum::<f64>();
+    let half = 1.96 * estimate / libm::sqrt(last as f64);
+    let error = |delta: f64| if xi == 0.0 { Ok(test_error(d, 1.0 - delta)) } else { test_error_radial(d, xi, delta) };
     // 1/ν over a window is the mean of ln(window/δ) over points in it, ∫ E(δ)/δ dδ / E(window).
     let logarithms = integrate(|u| error(window * libm::exp(-u)).unwrap_or(f64::NAN), 0.0, 40.0 / critical_exponent(d, xi), 1e-7, 0.0)?.value;
-    let found = Simulated { estimate, low: estimate - half, high: estimate + half, samples: POINTS };
+    let found = Simulated { estimate, low: estimate - half, high: estimate + half, samples: points };
     Ok(Exponent { d, xi, predicted: critical_exponent(d, xi), window, in_window: error(window)? / logarithms, found })
 }
 
@@ -212,7 +213,14 @@ pub fn exponent_table(rows: &[Exponent]) -> Table {
         cells.extend([e.xi, e.predicted, e.window, e.in_window, e.found.estimate, e.found.low, e.found.high].map(Cell::Number));
         cells
     };
-    Table { title: "critical exponent from 200,000 points of the ball, the 400 nearest to its pole".into(), columns, rows: rows.iter().map(row).collect() }
+    Table {
+        title: format!(
+            "critical exponent from {} points of the ball, the five hundredth part nearest to its pole",
+            rows.first().map_or(0, |e| e.found.samples)
+        ),
+        columns,
+        rows: rows.iter().map(row).collect(),
+    }
 }
 
 /// Quartiles of the grokking time against N, beside the slow branch of the limit.
@@ -228,7 +236,7 @@ pub struct Branches {
 /// As [`share`].
 pub fn branches(s: &Setting, context: &Context) -> Result<Branches, TheoryError> {
     let row = |(k, n): (usize, usize)| {
-        let count = (300_000_000 / (400 * n * s.d.min(2 * n) + 2 * n * s.d * s.d.min(2 * n))).clamp(40, 1500);
+        let count = (100_000_000 / (400 * n * s.d.min(2 * n) + 2 * n * s.d * s.d.min(2 * n))).clamp(40, context.samples_or(super::MODEL.samples).max(40));
         let times = context.map(count, |i| {
             let mut draws = context.draws(BRANCHES + k as u32, i);
             let modes = Modes::new(&data(&mut draws, n, s.d, s.eps, s.xi), s.eps, s.lambda2)?;
