@@ -120,18 +120,19 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// What is derived for a construction at a width.
+    /// What is derived for a construction at a width. Below one neuron a frequency the missing waves give rivals means of their own, and accuracies are not derived.
     pub fn new(construction: &Construction, width: usize) -> Prediction {
         let order = construction.order;
         let several = construction.classes.iter().any(|c| c.len() > 1);
         let rivals = construction.classes.iter().filter(|c| !c.is_empty()).count() - 1;
         let share = limit(construction);
         let one_to_one = !several && share == 1.0;
+        let few = width < construction.frequencies();
         let unless = |skip: bool, f: &dyn Fn() -> f64| if skip { None } else { Some(f()) };
         Prediction {
-            accuracy: unless(several, &|| share * accuracy_one_factor(order, width, rivals)),
-            gaussian: unless(several, &|| share * accuracy_gaussian(order, width, rivals)),
-            bound: unless(!one_to_one, &|| accuracy_bound(order, width, rivals)),
+            accuracy: unless(several || few, &|| share * accuracy_one_factor(order, width, rivals)),
+            gaussian: unless(several || few, &|| share * accuracy_gaussian(order, width, rivals)),
+            bound: unless(!one_to_one || few, &|| accuracy_bound(order, width, rivals)),
             mse: unless(!one_to_one || order != construction.p, &|| mean_squared_error(order, width)),
         }
     }
