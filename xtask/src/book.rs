@@ -18,7 +18,7 @@ pub fn check(root: &Path) -> step::Outcome {
 
 fn run(root: &Path, binary: &Path, scratch: &Path) -> step::Outcome {
     let (mut problems, mut count) = (Vec::new(), 0);
-    for page in links::pages(&root.join("book/src"))? {
+    for page in links::book(root)? {
         let name = page.file_stem().unwrap_or_default();
         let folder = scratch.join(name);
         std::fs::create_dir_all(&folder).map_err(|e| vec![format!("{}: {e}", folder.display())])?;

@@ -7,7 +7,7 @@ const BOOK: &str = "book/src";
 
 /// The step.
 pub fn check(root: &Path) -> step::Outcome {
-    let book = pages(&root.join(BOOK))?;
+    let book = book(root)?;
     let summary = root.join(BOOK).join("SUMMARY.md");
     let contents: Vec<PathBuf> = targets(&step::read(&summary)?).into_iter().map(|t| root.join(BOOK).join(t)).collect();
     let mut problems = Vec::new();
@@ -29,10 +29,26 @@ pub fn check(root: &Path) -> step::Outcome {
 
 /// The Markdown files of a folder, not of the folders in it, in order of name.
 pub fn pages(folder: &Path) -> Result<Vec<PathBuf>, Vec<String>> {
-    let entries = std::fs::read_dir(folder).map_err(|e| vec![format!("{}: {e}", folder.display())])?;
-    let mut pages: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    let mut pages: Vec<PathBuf> = entries(folder)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
     pages.sort();
     Ok(pages)
+}
+
+/// The pages of the book: those of its folder, and of the folders in it.
+pub fn book(root: &Path) -> Result<Vec<PathBuf>, Vec<String>> {
+    let folder = root.join(BOOK);
+    let mut all = pages(&folder)?;
+    let mut folders: Vec<PathBuf> = entries(&folder)?.into_iter().filter(|p| p.is_dir()).collect();
+    folders.sort();
+    for inner in folders {
+        all.extend(pages(&inner)?);
+    }
+    Ok(all)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Vec<String>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| vec![format!("{}: {e}", folder.display())])?;
+    Ok(entries.flatten().map(|e| e.path()).collect())
 }
 
 /// The relative targets of inline links and images, without fragments; code is passed over.

@@ -6,7 +6,18 @@ use serde_json::{Value, json};
 #[test]
 fn a_tensor_network_is_trained_on_short_strings_and_tested_on_long_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let small = ["task.length=5", "task.fraction=1", "task.test_length=12", "task.test=50", "model.bond=4", "train.steps=40", "train.stop=steps", "--out", "a"];
+    let small = [
+        "task.length=5",
+        "task.fraction=1",
+        "task.test_length=12",
+        "task.test=50",
+        "model.bond=4",
+        "train.batch=0",
+        "train.steps=40",
+        "train.stop=steps",
+        "--out",
+        "a",
+    ];
     let words: Vec<&str> = ["run", "zunkovic-tn"].into_iter().chain(small).chain(["--json"]).collect();
     let ran = call(folder.path(), &words);
     assert_eq!(ran.code, 0, "{}", ran.err);

@@ -32,7 +32,8 @@ fn one_affine_map_is_gradient_descent_on_every_weight() {
             })
             .collect();
         let reported = network.step(&data, &mut scratch);
-        assert!((reported / (h.alpha * h.alpha) - loss(&plain)).abs() < 1e-10 * reported, "{step}");
+        // The plain weights carry the error of their central differences.
+        assert!((reported / (h.alpha * h.alpha) - loss(&plain)).abs() < 1e-6 * reported, "{step}");
         plain.iter_mut().zip(&gradient).for_each(|(w, g)| *w -= h.rate * n as f64 * g);
         let mapped = network.weights(&weights);
         let apart = plain.iter().zip(&mapped).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

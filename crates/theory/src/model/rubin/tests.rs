@@ -89,7 +89,7 @@ fn with_the_other_weights_free_the_wells_move_at_leading_order() {
     let well = s.side_well_relaxed(s.limit()).unwrap();
     assert!((t - 0.217_098).abs() < 2e-6 && (well.q - 0.729_26).abs() < 1e-4 && (well.bulk - 0.300_40).abs() < 1e-4, "{t} {well:?}");
     let below = PAPER.side_well_relaxed(PAPER.limit()).unwrap();
-    assert!((below.action + 0.105_332).abs() < 1e-6 && (below.q - 0.919_05).abs() < 1e-4, "{below:?}");
+    assert!((below.action + 0.105_332).abs() < 2e-6 && (below.q - 0.919_05).abs() < 1e-4, "{below:?}");
     // The same at fixed s = σ_w² is the printed action; the relaxed one lies below it, and touches it at 0.
     let r = PAPER.limit();
     for q in [0.2, 0.7, 1.3] {

@@ -188,7 +188,8 @@ mod tests {
             assert!((test_error(3, -h) - 1.0 + ball).abs() < 1e-12);
             assert!((test_error_radial(2, 0.0, 1.0 - h).unwrap() - disc).abs() < 1e-8);
         }
-        for d in [2, 5, 20, 160] {
+        // At D = 160 the error at this distance is below the smallest float.
+        for d in [2, 5, 20, 40] {
             let delta = 1e-5;
             let leading = test_error(d, 1.0 - delta) / libm::pow(delta, critical_exponent(d, 0.0));
             assert!((leading / prefactor_corrected(d) - 1.0).abs() < 1e-3, "D = {d}");
