@@ -1,6 +1,6 @@
 //! The toy fitted to a measured pair of curves, beside plain sigmoids: least squares by Levenberg and Marquardt (SIAM J. Appl. Math. 11, 1963) from many starts.
 //!
-//! Nine parameters fit almost anything: a small residual says little. Akaike's criterion sets the parameters against it, under equal and independent Gaussian errors; curves of
+//! Nine parameters fit much: a small residual says little. Akaike's criterion sets the parameters against it, under equal and independent Gaussian errors; curves of
 //! one run are not independent from step to step, so its differences overstate how much the data say.
 
 use super::{Pattern, test, train};

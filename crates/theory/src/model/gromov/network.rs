@@ -277,7 +277,7 @@ pub fn measure(construction: &Construction, network: &Network) -> Measured {
             found.peak += peak;
             peak_square += peak * peak;
             found.off_square += (square - peak * peak) / (p - 1) as f64;
-            if found.pairs % EVERY == 0 {
+            if found.pairs.is_multiple_of(EVERY) {
                 found.outputs.push((peak, out[(answer + 1 + found.pairs % (p - 1)) % p]));
             }
         }

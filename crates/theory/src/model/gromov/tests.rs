@@ -99,7 +99,7 @@ fn other_operations_are_relabelled_addition() {
     }
     // One root: of 31 sums 16 are the root that was chosen; the others land on a rival, rarely by chance on the right class.
     let one = networks(Operation::SquareOfSum, 31, 600, 1)[0].accuracy();
-    assert!(one >= 16.0 / 31.0 - 1e-9 && one < 16.0 / 31.0 + 0.08, "{one}");
+    assert!((16.0 / 31.0 - 1e-9..16.0 / 31.0 + 0.08).contains(&one), "{one}");
     assert_eq!(closed::limit(&Construction::new(Operation::SquareOfSum, 31).unwrap()), 16.0 / 31.0);
     assert!(networks(Operation::SquareOfSumBoth, 31, 600, 1)[0].accuracy() > 0.999);
     assert!(Construction::new(Operation::Product, 33).is_none());

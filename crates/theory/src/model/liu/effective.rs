@@ -11,11 +11,11 @@ use crate::numeric::ode;
 /// What a flow did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
-    /// (t, ℓ₀/Z₀), from t > 0 until it is below 1e-22 or the time is up.
+    /// (t, ℓ₀/Z₀), from t > 0 until it is below 1e-19 or the time is up.
     pub loss: Vec<(f64, f64)>,
     /// Z₀ at the start; it is conserved.
     pub z0: f64,
-    /// Rate at which √ℓ₀ decays at the end, measured; `None` if the loss did not come below 1e-20.
+    /// Rate at which √ℓ₀ decays at the end, measured; `None` if the loss did not come below 1e-17.
     pub rate: Option<f64>,
     /// First recorded time at which the representation-quality index is above 0.95.
     pub good: Option<f64>,
@@ -54,9 +54,9 @@ pub fn flow(lattice: &Lattice, pairs: &[(usize, usize)], count: f64, start: &[f6
     // Geometric times in pieces, until what is left is rounding.
     let (mut t, mut step) = (0.0, 1e-3 * z0 * count);
     let mut e = start.to_vec();
-    while found.loss.last().is_none_or(|l| l.1 > 1e-22) && found.loss.len() < 400 {
+    while found.loss.last().is_none_or(|l| l.1 > 1e-19) && found.loss.len() < 400 {
         let times: Vec<f64> = (0..=10).map(|k| t + step * f64::from(k)).collect();
-        let path = ode::solve(speed, &e, &times, 1e-13, 1e-15)?;
+        let path = ode::solve(speed, &e, &times, 1e-11, 1e-14)?;
         for (time, state) in times.iter().zip(&path).skip(1) {
             found.loss.push((*time, loss(state) / z(state)));
             if found.good.is_none() && lattice.quality(state) > 0.95 {
@@ -66,9 +66,9 @@ pub fn flow(lattice: &Lattice, pairs: &[(usize, usize)], count: f64, start: &[f6
         (t, step) = (times[10], step * 1.3);
         e.clone_from(&path[10]);
     }
-    let late: Vec<&(f64, f64)> = found.loss.iter().filter(|l| l.1 < 1e-17 && l.1 > 1e-22).collect();
+    let late: Vec<&(f64, f64)> = found.loss.iter().filter(|l| l.1 < 1e-15 && l.1 > 1e-20).collect();
     if let (Some(a), Some(b)) = (late.first(), late.last()) {
-        if b.1 < 1e-20 && b.0 > a.0 {
+        if b.1 < 1e-17 && b.0 > a.0 {
             found.rate = Some(0.5 * (libm::log(a.1) - libm::log(b.1)) / (b.0 - a.0));
         }
     }

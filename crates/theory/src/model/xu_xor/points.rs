@@ -55,7 +55,7 @@ pub fn draw(s: &Setting, sampling: Sampling, d: &mut Draws) -> Points {
         clean.push(if cluster < 2 { 1.0 } else { -1.0 });
         row[0] = d.normal();
         row[1] = d.normal();
-        row[cluster / 2] += if cluster % 2 == 0 { s.mu } else { -s.mu };
+        row[cluster / 2] += if cluster.is_multiple_of(2) { s.mu } else { -s.mu };
         let normals = match sampling {
             Sampling::Bartlett => i.min(free),
             Sampling::Direct => free,
