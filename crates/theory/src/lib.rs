@@ -1,7 +1,7 @@
 //! Solvable models of delayed generalisation and delay laws: the closed form **beside** a simulator that does not use it.
 //!
 //! A model is *one file and one row* ([`Model`]). Its file has the same parts as every other: the model, the closed form (as printed and, where the print is
-//! wrong, corrected; both are named), the simulator, the claims that it can answer, tests. [`models`] lists them; [`answer`] evaluates one at checked arguments.
+//! wrong, corrected; both are named), the simulator, the claims that it can answer, tests. [`models`] lists them; [`answer()`] evaluates one at checked arguments.
 //!
 //! | module | what lives there |
 //! |---|---|

@@ -86,7 +86,7 @@ impl Lattice {
         self.accuracy(trained, |a, b| span.holds(&self.row((a, b))))
     }
 
-    /// The same where only the parallelograms count that an embedding has ([`realised`]).
+    /// The same where only the parallelograms count that an embedding has (`realised`).
     pub fn predicted_accuracy(&self, trained: &[bool], embedding: &[f64]) -> Option<f64> {
         let e = standard(embedding, self.p);
         self.accuracy(trained, |a, b| realised(&e, self.p, self.samples[a], self.samples[b]))

@@ -4,8 +4,8 @@
 //! inverse temperature of the posterior over W. Training is Langevin: weights follow the data less a running sampler, which moves ν times as fast.
 //!
 //! **Closed form.** With c = γη the posterior is a semicircle of edge 2/√c and up to K outliers, in phases: paramagnetic with or without outlier (PMo, PMe),
-//! condensed on outliers (FMo), on the edge with or without overlap (FMe, SG) — [`equilibrium`]. For a rank-one teacher of strength ω the forward and the reverse
-//! divergence follow; the reverse has a double descent in γ. Training obeys closed two-time equations — [`dmft`].
+//! condensed on outliers (FMo), on the edge with or without overlap (FMe, SG) — `equilibrium`. For a rank-one teacher of strength ω the forward and the reverse
+//! divergence follow; the reverse has a double descent in γ. Training obeys closed two-time equations — `dmft`.
 //!
 //! **Exact or not.** Everything is exact for N → ∞ at sampling temperature β = 1, which is all that is offered: the source's formulas for β ≠ 1 miss the exact
 //! ones by a factor of about 1.6 in the edge phase, so there is no `beta` here. The outlier of W during training is derived here by a cavity argument; the source
