@@ -222,6 +222,10 @@ impl Cubic {
     /// r² = πD₀/(4uσ_w²(1 − 2t)); the two regression equations, with Q̃ of a share of neurons at ±q* and the rest in the Gaussian well, fix t and the share.
     /// `None` above the transition, where the share would be negative.
     pub fn droplet(&self) -> Option<Droplet> {
+        // Far above the transition the equations have a second root, with most neurons at a small q, to which no well leads.
+        if self.phase(self.limit()) == Phase::Gfl {
+            return None;
+        }
         let (d0, u, strength) = (self.denominator(0.0), self.u(), self.n / self.sigma2 * self.sigma_a2);
         let at = |t: f64| {
             let r = (PI * d0 / (4.0 * u * self.sigma_w2 * (1.0 - 2.0 * t))).sqrt() * -self.eps.signum();

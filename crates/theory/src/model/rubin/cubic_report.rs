@@ -21,6 +21,8 @@ const FAR_START: f64 = 1.0;
 const LEAPFROGS: usize = 6;
 const BINS: usize = 40;
 const REACH: f64 = 2.0;
+/// Densities below are not drawn: no sample of this size reaches them.
+const FLOOR: f64 = 1e-4;
 
 /// Chains of one kind, read.
 struct Sampled {
@@ -403,7 +405,7 @@ fn charts(s: &Cubic, small: &Option<Small>, sampled: &[Sampled], transition: Opt
     if let Some(t) = transition {
         for (k, x) in [1.0, 0.85].into_iter().enumerate() {
             let c = s.at(x * t);
-            marks.push(Mark::line(&format!("σ² = {:.3}, printed", c.sigma2), Look::Group(k as u8 + 1), curve(&c, c.limit())));
+            marks.push(Mark::line(&format!("σ² = {:.3}, printed", c.sigma2), Look::Group(k as u8 + 2), curve(&c, c.limit())));
         }
     }
     let mut out =
@@ -420,12 +422,12 @@ fn charts(s: &Cubic, small: &Option<Small>, sampled: &[Sampled], transition: Opt
                 name: format!("sampled, {}", x.name),
                 look: if k == 0 { Look::Simulated } else { Look::Group(2) },
                 edges: edges.clone(),
-                heights: x.histogram.iter().map(|h| h / width).collect(),
+                heights: x.histogram.iter().map(|h| (h / width).max(FLOOR)).collect(),
             })
             .collect();
         for (name, look, p) in [("e^{−S}, printed", Look::Printed, &small.plain), ("e^{−S}, norm of the other weights free", Look::Closed, &small.relaxed)]
         {
-            marks.push(Mark::line(name, look, p.density.iter().copied().filter(|x| x.0.abs() <= REACH).collect()));
+            marks.push(Mark::line(name, look, p.density.iter().copied().filter(|x| x.0.abs() <= REACH && x.1 >= FLOOR).collect()));
         }
         out.push(Chart {
             title: format!("Weights of sampled networks, d = {}, N = {}", small.s.d, small.s.width),

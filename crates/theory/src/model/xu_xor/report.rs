@@ -270,16 +270,6 @@ fn charts(s: &Setting, runs: &[Run], scanned: &[Scanned]) -> Vec<Chart> {
             ],
             note: format!("Medians over {} runs a point; none where the median run does not get there.", scanned[0].generalises.len()),
         });
-        out.push(Chart {
-            title: "Test accuracy after one step".into(),
-            x: Axis::log("‖μ‖²/√(p·n)"),
-            y: Axis::linear("share right").including(0.5).including(1.0),
-            marks: vec![
-                Mark::Horizontal { name: "any linear classifier".into(), look: Look::Null, y: closed::linear_test_accuracy() },
-                Mark::Points { name: "network".into(), look: Look::Simulated, points: medians(&|c| &c.first) },
-            ],
-            note: String::new(),
-        });
     }
     out
 }
