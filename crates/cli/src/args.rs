@@ -253,6 +253,8 @@ pub enum Family {
     Losses,
     /// Update rules
     Optimizers,
+    /// What can be done to a run from outside
+    Interventions,
     /// Published set-ups
     Presets,
     /// Rewrites of the compiler

@@ -73,7 +73,7 @@ pub fn config(a: &ConfigArgs) -> Result<u8, Error> {
     match &a.command {
         ConfigCommand::Show(a) => output::data(&spec(a)?.to_toml(true)),
         ConfigCommand::Schema { json: true } => {
-            let sections: Vec<Value> = Section::ALL
+            let sections: Vec<Value> = Section::all()
                 .into_iter()
                 .map(|s| json!({"section": s.name(), "has_name": catalog::is_family(s), "members": catalog::rows(s).iter().map(|r| list::row_json(s, r)).collect::<Vec<_>>()}))
                 .collect();
@@ -81,7 +81,7 @@ pub fn config(a: &ConfigArgs) -> Result<u8, Error> {
         }
         ConfigCommand::Schema { json: false } => {
             let mut out = String::new();
-            for section in Section::ALL {
+            for section in Section::all() {
                 let rows = catalog::rows(section);
                 out += &format!("[{}]\n", section.name());
                 if catalog::is_family(section) {

@@ -17,11 +17,31 @@ fn section(family: Family) -> Option<Section> {
         Family::Train => Section::Train,
         Family::Seed => Section::Seed,
         Family::Record => Section::Record,
-        Family::Presets | Family::Rewrites => return None,
+        Family::Presets | Family::Rewrites | Family::Interventions => return None,
     })
 }
 
+/// Interventions are sections of their own, listed as one family.
+fn interventions(a: &ListArgs) -> Result<u8, Error> {
+    let rows: Vec<(Section, &Row)> = Section::interventions().map(|s| (s, catalog::rows(s)[0])).collect();
+    match &a.name {
+        Some(name) => {
+            let unknown = || pennydrop_registry::SpecError::unknown("list interventions", "intervention", name, rows.iter().map(|(_, r)| r.name));
+            let (section, row) = rows.iter().find(|(_, r)| r.name == name).ok_or_else(unknown)?;
+            print(a.json, row_json(*section, row), || member(*section, row));
+        }
+        None => {
+            let values = rows.iter().map(|(s, r)| row_json(*s, r)).collect();
+            print(a.json, values, || output::table(&rows.iter().map(|(_, r)| vec![r.name.into(), r.summary.into()]).collect::<Vec<_>>()));
+        }
+    }
+    Ok(0)
+}
+
 pub fn list(a: &ListArgs) -> Result<u8, Error> {
+    if a.family == Family::Interventions {
+        return interventions(a);
+    }
     match (section(a.family), &a.name) {
         (Some(section), Some(name)) => {
             let row = if catalog::is_family(section) { catalog::find(section, name)? } else { catalog::rows(section)[0] };

@@ -102,6 +102,7 @@ impl Job {
             train: self.spec.train.clone(),
             seeds,
             init: self.inputs.weights.as_ref().map(|w| w.0.clone()),
+            interventions: self.spec.interventions(),
             rewrites: self.spec.rewrites.clone(),
         })
     }

@@ -3,6 +3,7 @@
 use crate::fourier::{Concentration, Spectrum, Waves};
 use crate::settings::Setup;
 use pennydrop_models::{Param, Role};
+use pennydrop_registry::Args;
 
 /// Sums over one set of examples.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,8 +48,8 @@ pub(crate) fn spectrum(name: &str, w: &[f64], width: usize, waves: &Waves) -> Sp
 }
 
 /// l2·Σw² + l1·Σ|w| over the penalised tensors.
-pub(crate) fn penalty(setup: &Setup, penalised: &[bool], values: &[Vec<f64>]) -> f64 {
-    let (l1, l2) = (setup.loss.float("l1"), setup.loss.float("l2"));
+pub(crate) fn penalty(loss: &Args, penalised: &[bool], values: &[Vec<f64>]) -> f64 {
+    let (l1, l2) = (loss.float("l1"), loss.float("l2"));
     if l1 == 0.0 && l2 == 0.0 {
         return 0.0;
     }

@@ -1,6 +1,7 @@
 //! Where the time of a step goes.
 
 use crate::batch::Sampler;
+use crate::intervene::Numbers;
 use crate::programs::check;
 use crate::settings::{Precision, Setup};
 use crate::state::{fill_scalars, first_states};
@@ -49,11 +50,12 @@ fn measure<T: Vector>(setup: &Setup, step: &StepGraph, on: &Rewrites, repeats: u
     let mut sampler = Sampler::new(setup);
     let mut scalars = vec![0.0; step.graph.scalars.len()];
     let mut times = Vec::new();
+    let plain = Numbers::of(setup);
     let mut set = |t: u64, feed: &mut Feed, scalars: &mut [f64]| {
         if t == 0 || !sampler.constant() {
             feed.set(|b| sampler.fill(t, &step.layout, b));
         }
-        fill_scalars(setup, &step.graph.scalars, t, feed.batch().rows, step.scored, scalars);
+        fill_scalars(setup, (&plain, 1.0), &step.graph.scalars, t, feed.batch().rows, step.scored, scalars);
     };
     for t in 0..=repeats.max(1) as u64 {
         let start = now();

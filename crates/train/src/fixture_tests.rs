@@ -103,7 +103,7 @@ impl Fixture {
         let optim = args("optim", pennydrop_optim::find(&name("optim")).unwrap(), &c["optim"], &[("decay", decay)], &[]);
         let train = args("train", train_row(), &c["train"], &[], &[("precision", Value::Str(precision.into())), ("stop", Value::Str("steps".into()))]);
         let init = self.tensors.iter().filter_map(|(k, t)| Some((k.strip_prefix("init.")?.to_string(), t.clone()))).collect();
-        Setup { task: Arc::new(self.task()), model, loss, optim, train, seeds: Seeds::all(0), init: Some(init), rewrites }
+        Setup { task: Arc::new(self.task()), model, loss, optim, train, seeds: Seeds::all(0), init: Some(init), interventions: Vec::new(), rewrites }
     }
 
     fn run(&self, precision: &str, rewrites: Rewrites) -> Run {

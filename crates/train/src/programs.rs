@@ -1,5 +1,6 @@
 //! Compiled programs, shared by runs of one shape.
 
+use crate::intervene::Hyper;
 use crate::loss::{self, Head};
 use crate::settings::{Precision, Setup};
 use crate::step::{EvalGraph, StepGraph, eval_graph, step_graph};
@@ -94,9 +95,16 @@ impl Programs {
         };
         section(&setup.model, &|name, _| name == "init" || name == "init_scale");
         section(&setup.loss, &|name, _| name == "l1" || name == "l2");
+        let later = |k: &str| Hyper::new(setup).is_ok_and(|h| h.traced(k) != 0.0) && setup.loss.float(k) == 0.0;
         // An optimizer's numbers are run-time scalars; zeros switch parts off.
         section(&setup.optim, &|_, value| matches!(value, Value::Float(_) | Value::Int(_)));
         let _ = write!(key, "{:?} {:?}", setup.precision(), setup.rewrites);
+        // Parts of the program that an intervention needs.
+        for (part, on) in [("temperature", setup.intervention("temperature").is_some()), ("l1", later("l1")), ("l2", later("l2"))] {
+            if on {
+                let _ = write!(key, " {part}");
+            }
+        }
         key
     }
 

@@ -107,8 +107,8 @@ pub struct Run {
     pub(crate) stop: Option<Stop>,
     pub(crate) levels: Vec<String>,
     grid: Grid,
-    penalised: Vec<bool>,
-    embedding: Option<(usize, usize, Waves)>,
+    pub(crate) penalised: Vec<bool>,
+    pub(crate) embedding: Option<(usize, usize, Waves)>,
 }
 
 impl Run {
@@ -212,6 +212,9 @@ impl Run {
             self.ended = None;
         }
         loop {
+            if self.step == 0 {
+                self.begin();
+            }
             if self.grid.holds(self.step) && self.evaluated() != Some(self.step) {
                 match self.evaluate(threads, host) {
                     Ok(watch) => {
@@ -240,6 +243,7 @@ impl Run {
                 return Stop::Interrupted(i);
             }
             host.stepping(self);
+            self.intervene(threads);
             self.engine.train(self.step, threads);
             self.step += 1;
         }
@@ -297,7 +301,7 @@ impl Run {
             test_loss: test.mean_loss(),
             train_accuracy: train.accuracy(),
             test_accuracy: test.accuracy(),
-            penalty: penalty(&self.setup, &self.penalised, &values),
+            penalty: penalty(&self.engine.numbers(step).loss, &self.penalised, &values),
             collapsed: train.share_collapsed(),
             logit_scale: (train.norm + test.norm) / (train.n + test.n) as f64,
             norm: squares.iter().sum::<f64>().sqrt(),
@@ -329,7 +333,8 @@ impl Run {
 
     /// The learning rate of step `step`.
     pub(crate) fn rate(&self, step: u64) -> f64 {
-        self.setup.optim.float("lr") * pennydrop_optim::factor(&self.setup.optim, step, self.setup.train.size("steps") as u64)
+        let optim = &self.engine.numbers(step).optim;
+        optim.float("lr") * pennydrop_optim::factor(optim, step, self.setup.train.size("steps") as u64)
     }
 
     /// The exact state. An evaluation at a budget off the grid is not part of it: it is made again.

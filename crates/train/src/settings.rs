@@ -1,7 +1,8 @@
 //! What decides a run.
 
+use crate::intervene::{self, When, intervention_rows};
 use pennydrop_graph::rewrite::Rewrites;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Args, Default, Kind, Param, Row, Value};
 use pennydrop_tasks::{Seeds, Task};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Setup {
     /// Tensors by documented name, as (shape, row-major values), that replace the drawn first values (`model.init=FILE.safetensors`). Every one must be a
     /// parameter of the model, of its shape.
     pub init: Option<Named>,
+    /// Arguments of rows of [`crate::intervention_rows`], at most one of each. One whose `from` is `never` is as if it were not here.
+    pub interventions: Vec<Args>,
     /// The rewrites that are on. They change the order of arithmetic, so the bits.
     pub rewrites: Rewrites,
 }
@@ -136,8 +139,22 @@ impl Setup {
         }
     }
 
-    /// A hash (BLAKE3, hexadecimal) of all that affects the weights: the data, every argument but limits and evaluation, seeds, first values, rewrites
-    /// and [`NUMERICS`](crate::NUMERICS).
+    /// The arguments of the intervention called `name`, if it is part of the run.
+    pub fn intervention(&self, name: &str) -> Option<&Args> {
+        self.interventions.iter().find(|a| a.name() == name && a.str("from").trim() != "never")
+    }
+
+    /// The same run without the interventions that begin at step `step` or later, whatever happens before.
+    pub fn before(&self, step: u64) -> Setup {
+        let early = |a: &Args| match When::parse("from", a.str("from"), &[]).map(|w| w.drawn(self.seeds.noise, intervene::lane(a.name()))) {
+            Ok(When::Step(from)) => from < step,
+            _ => true,
+        };
+        Setup { interventions: self.interventions.iter().filter(|a| early(a)).cloned().collect(), ..self.clone() }
+    }
+
+    /// A hash (BLAKE3, hexadecimal) of all that affects the weights: the data, every argument but limits and evaluation, seeds, first values, interventions,
+    /// rewrites and [`NUMERICS`](crate::NUMERICS).
     pub fn fingerprint(&self) -> String {
         let mut text = format!("numerics {}\n", crate::NUMERICS);
         for (section, args) in [("model", &self.model), ("loss", &self.loss), ("optim", &self.optim)] {
@@ -149,6 +166,15 @@ impl Setup {
         for (key, value) in self.train.iter() {
             if matches!(key, "batch" | "sampling" | "precision") || (key == "steps" && budget_matters(&self.optim)) {
                 text += &format!("train.{key} = {value}\n");
+            }
+        }
+        for args in intervention_rows().iter().filter_map(|r| self.intervention(r.row.name)) {
+            text += &format!("{}\n", args.name());
+            for (key, value) in args.iter() {
+                text += &format!("{}.{key} = {value}\n", args.name());
+            }
+            if args.iter().any(|(_, v)| matches!(v, Value::Str(t) if When::reads_levels(t))) {
+                text += &format!("levels {} {}\n", self.train.float("mem_level"), self.train.float("grok_level"));
             }
         }
         // The split's seed has already made the data, which is hashed below.

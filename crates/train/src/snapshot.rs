@@ -3,6 +3,7 @@
 use crate::crossing::{Begin, Curve, Sighting, Stretch};
 use crate::curves::{Curves, Evaluation};
 use crate::fourier::Concentration;
+use crate::intervene::Seen;
 use crate::run::Run;
 use crate::state::States;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,9 @@ struct Meta {
     levels: Vec<String>,
     step: u64,
     trackers: Vec<Followed>,
+    /// What interventions have seen, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    interventions: BTreeMap<String, Seen>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,7 +146,9 @@ pub(crate) fn take(run: &Run) -> Snapshot {
             }),
         })
         .collect();
-    let meta = Meta { numerics: crate::NUMERICS, fingerprint: run.setup.fingerprint(), levels: run.levels.clone(), step: run.step, trackers };
+    let plan = run.engine.plan();
+    let interventions = plan.acts.iter().zip(&plan.seen).map(|(a, s)| (a.name.to_string(), s.clone())).collect();
+    let meta = Meta { numerics: crate::NUMERICS, fingerprint: run.setup.fingerprint(), levels: run.levels.clone(), step: run.step, trackers, interventions };
     // Plain structures of numbers and text always have a JSON form.
     Snapshot { step: run.step, tensors, meta: serde_json::to_string(&meta).unwrap_or_default() }
 }
@@ -158,9 +164,13 @@ pub(crate) fn restore(run: &mut Run, snapshot: &Snapshot) -> Result<(), RestoreE
     }
     let meta: Meta = serde_json::from_value(version).map_err(|e| malformed(format!("its description: {e}")))?;
     let wanted = run.setup.fingerprint();
-    if meta.fingerprint != wanted {
+    // Up to the step at which an intervention begins, a run is the run without it.
+    if meta.fingerprint != wanted && meta.fingerprint != run.setup.before(meta.step).fingerprint() {
         return Err(RestoreError::Fingerprint { found: meta.fingerprint, wanted });
     }
+    let plan = run.engine.plan();
+    let seen: Vec<Seen> = plan.acts.iter().map(|a| meta.interventions.get(a.name).cloned().unwrap_or_default()).collect();
+    *run.engine.seen() = seen;
     if meta.step != snapshot.step {
         return Err(malformed(format!("it is of step {} and of step {}", snapshot.step, meta.step)));
     }

@@ -4,11 +4,12 @@ use crate::activations::{Array, Values, Which};
 use crate::batch::Sampler;
 use crate::crossing::Curve;
 use crate::evaluate::Sums;
+use crate::intervene::{Hyper, Numbers, Plan, Seen, Slices};
 use crate::programs::{Compiled, Pair, Programs, eval_capacity};
 use crate::run::Interrupt;
 use crate::settings::Setup;
 use crate::snapshot::{DType, Tensor};
-use crate::step::{EvalGraph, Layout, StepGraph, activation_graph, trace};
+use crate::step::{COLD, EvalGraph, Layout, StepGraph, activation_graph, trace};
 use pennydrop_graph::cpu::{Inputs, Memory, Parallel, Program, Sequential, Vector};
 use pennydrop_graph::feed::Feed;
 use pennydrop_graph::rewrite::{Rewrite, clean};
@@ -73,6 +74,16 @@ word!(f64, F64);
 pub(crate) trait Engine: Send {
     /// Takes step number `step`.
     fn train(&mut self, step: u64, threads: &dyn Parallel);
+    /// The interventions, and what they have seen.
+    fn plan(&self) -> &Plan;
+    /// The same, to be told of events.
+    fn seen(&mut self) -> &mut Vec<Seen>;
+    /// Lets intervention `k` fire before step `step`.
+    fn fire(&mut self, k: usize, step: u64);
+    /// The norm of each trained tensor.
+    fn norms(&self) -> Vec<f64>;
+    /// Arguments of the optimizer and the loss that step `step` uses.
+    fn numbers(&self, step: u64) -> &Numbers;
     /// Measures of the training or the test examples under the present weights, before step `step`.
     fn measure(&mut self, step: u64, curve: Curve, threads: &dyn Parallel) -> Sums;
     /// A copy of the states.
@@ -114,6 +125,8 @@ pub(crate) struct Core<T: Word> {
     stepping: Stepping<T>,
     eval: Evaluating<T>,
     probe: Option<Probe<T>>,
+    plan: Plan,
+    hyper: Hyper,
 }
 
 /// Buffers of the step program.
@@ -192,17 +205,18 @@ impl<T: Word> Probe<T> {
 }
 
 /// Writes the run-time scalars of `step` for a batch of `rows` examples with `scored` positions each.
-pub(crate) fn fill_scalars(setup: &Setup, names: &[String], step: u64, rows: usize, scored: usize, to: &mut [f64]) {
+pub(crate) fn fill_scalars(setup: &Setup, (numbers, cold): (&Numbers, f64), names: &[String], step: u64, rows: usize, scored: usize, to: &mut [f64]) {
     for (name, value) in names.iter().zip(to.iter_mut()) {
         match name.as_str() {
             "train.weight" => *value = 1.0 / (rows * scored) as f64,
             "train.zero" => *value = 0.0,
-            "loss.l1" => *value = setup.loss.float("l1"),
-            "loss.l2" => *value = setup.loss.float("l2"),
+            "loss.l1" => *value = numbers.loss.float("l1"),
+            "loss.l2" => *value = numbers.loss.float("l2"),
+            COLD => *value = cold,
             _ => {}
         }
     }
-    pennydrop_optim::scalars(&setup.optim, names, step, setup.train.size("steps") as u64, to);
+    pennydrop_optim::scalars(&numbers.optim, names, step, setup.train.size("steps") as u64, to);
 }
 
 impl<T: Word> Core<T> {
@@ -227,23 +241,41 @@ impl<T: Word> Core<T> {
             elsewhere: pair.test.as_ref().map(Program::memory),
             train: eval_feed(&programs.eval, task, &task.train, capacity),
             test: eval_feed(testing.0, tested, &tested.test, testing.1),
-            scalars: vec![0.0; programs.eval.graph.scalars.len()],
+            scalars: vec![1.0; programs.eval.graph.scalars.len()],
         };
+        let plan = Plan::new(&setup, &programs.step.params)?;
+        let hyper = Hyper::new(&setup)?;
         let sampler = Sampler::new(&setup);
-        Ok(Core { setup, programs, states, sampler, stepping, eval, probe: None })
+        Ok(Core { setup, programs, states, sampler, stepping, eval, probe: None, plan, hyper })
     }
 }
 
 /// One step of `states`.
-fn take<T: Word>(setup: &Setup, programs: &Programs, sampler: &mut Sampler, s: &mut Stepping<T>, states: &mut [Vec<T>], step: u64, threads: &dyn Parallel) {
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    setup: &'a Setup,
+    programs: &'a Programs,
+    plan: &'a Plan,
+    hyper: &'a Hyper,
+    threads: &'a dyn Parallel,
+}
+
+/// One step of `states`; interventions that fire before it have done so.
+fn take<T: Word>(terms: Terms, sampler: &mut Sampler, s: &mut Stepping<T>, states: &mut [Vec<T>], step: u64) {
+    let Terms { setup, programs, plan, hyper, threads } = terms;
     let Some(pair) = T::pair(programs) else { return };
     if !s.fed || !sampler.constant() {
         s.feed.set(|b| sampler.fill(step, &programs.step.layout, b));
         s.fed = true;
     }
     let rows = s.feed.batch().rows;
-    fill_scalars(setup, &programs.step.graph.scalars, step, rows, programs.step.scored, &mut s.scalars);
+    fill_scalars(setup, hyper.at(plan, step), &programs.step.graph.scalars, step, rows, programs.step.scored, &mut s.scalars);
+    let held: Vec<(usize, Vec<T>)> = plan.held(step).into_iter().map(|i| (i, states[i].clone())).collect();
     pair.step.run(&mut s.memory, states, &s.feed, Inputs { scalars: &s.scalars, seed: setup.seeds.noise, step }, threads);
+    for (i, values) in held {
+        states[i] = values;
+    }
+    plan.after(step, &mut Slices(states));
 }
 
 /// Measures of `states`, whose first tensors are the parameters.
@@ -283,11 +315,35 @@ fn measure<T: Word>(
 
 impl<T: Word> Engine for Core<T> {
     fn train(&mut self, step: u64, threads: &dyn Parallel) {
-        take(&self.setup, &self.programs, &mut self.sampler, &mut self.stepping, &mut self.states, step, threads);
+        let terms = Terms { setup: &self.setup, programs: &self.programs, plan: &self.plan, hyper: &self.hyper, threads };
+        take(terms, &mut self.sampler, &mut self.stepping, &mut self.states, step);
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn seen(&mut self) -> &mut Vec<Seen> {
+        &mut self.plan.seen
+    }
+
+    fn fire(&mut self, k: usize, step: u64) {
+        self.plan.fire(k, step, &mut Slices(&mut self.states));
+    }
+
+    fn norms(&self) -> Vec<f64> {
+        self.states[..self.programs.step.params.len()].iter().map(|v| v.iter().map(|x| x.to() * x.to()).sum::<f64>().sqrt()).collect()
+    }
+
+    fn numbers(&self, step: u64) -> &Numbers {
+        self.hyper.at(&self.plan, step).0
     }
 
     fn measure(&mut self, step: u64, curve: Curve, threads: &dyn Parallel) -> Sums {
         let fresh = self.setup.task.fresh.is_some();
+        // The evaluation's only scalar is that of the temperature.
+        let cold = self.hyper.at(&self.plan, step).1;
+        self.eval.scalars.fill(cold);
         measure(&self.programs, &mut self.sampler, fresh, &mut self.eval, &mut self.states, step, curve, threads)
     }
 
@@ -312,7 +368,9 @@ impl<T: Word> Engine for Core<T> {
             if let Some(i) = interrupted() {
                 return Err(i);
             }
-            take(&self.setup, &self.programs, &mut self.sampler, &mut self.stepping, &mut states, step, threads);
+            self.plan.repeat(step, &mut Slices(&mut states));
+            let terms = Terms { setup: &self.setup, programs: &self.programs, plan: &self.plan, hyper: &self.hyper, threads };
+            take(terms, &mut self.sampler, &mut self.stepping, &mut states, step);
             seen.push(measure(&self.programs, &mut self.sampler, fresh, &mut self.eval, &mut states, step + 1, curve, threads).accuracy());
         }
         Ok(seen)
@@ -361,7 +419,7 @@ impl<T: Word> Engine for Core<T> {
             None => Probe::new(setup)?,
         };
         probe.feed.set(|b| self.sampler.fill(step, &probe.layout, b));
-        fill_scalars(setup, &probe.names, step, probe.feed.batch().rows, probe.scored, &mut probe.scalars);
+        fill_scalars(setup, self.hyper.at(&self.plan, step), &probe.names, step, probe.feed.batch().rows, probe.scored, &mut probe.scalars);
         let params = &mut self.states[..probe.states];
         let inputs = Inputs { scalars: &probe.scalars, seed: setup.seeds.noise, step };
         probe.program.run(&mut probe.memory, params, &probe.feed, inputs, &Sequential);
@@ -384,7 +442,7 @@ impl<T: Word> Engine for Core<T> {
         let program: Program<T> = Program::compile(&graph.graph, &[], &graph.outputs, BLOCK, setup.rewrites.has(Rewrite::Fusion));
         let mut memory = program.memory();
         let mut feed = Feed::new(&graph.graph, BLOCK);
-        let scalars = vec![0.0; graph.graph.scalars.len()];
+        let scalars = vec![1.0; graph.graph.scalars.len()];
         let mut columns: Vec<Vec<T>> = vec![Vec::new(); names.len()];
         let params = &mut self.states[..graph.graph.states.len()];
         for block in examples.chunks(BLOCK) {

@@ -1,5 +1,6 @@
 //! The training step and the evaluation as graphs.
 
+use crate::intervene::Hyper;
 use crate::loss::{self, Head, LossRow};
 use crate::settings::Setup;
 use pennydrop_graph::ir::{Binary, Coordinate, Fold, Op, Unary};
@@ -49,6 +50,9 @@ pub(crate) enum Fed {
     Bits,
 }
 
+/// The run-time scalar 1/τ of a network with a temperature.
+pub(crate) const COLD: &str = "temperature.inverse";
+
 /// The network in a graph, with the row of its loss.
 struct Net {
     g: Graph,
@@ -73,7 +77,13 @@ fn net(setup: &Setup, task: &Task, on: &Rewrites, options: Options) -> Result<Ne
         features: task.features.as_ref().map(|f| f.width),
         classes: loss.head.outputs(task),
     };
-    let model = pennydrop_models::build(&mut g, &setup.model, &inputs, options)?;
+    let mut model = pennydrop_models::build(&mut g, &setup.model, &inputs, options)?;
+    if setup.intervention("temperature").is_some() {
+        let cold = g.scalar(COLD);
+        for s in &mut model.scored {
+            s.logits = g.mul(s.logits, cold);
+        }
+    }
     if loss.head == Head::Signed && model.outputs != 1 {
         return Err(SpecError::new("loss.name", format!("`{}` takes one output, and this model has {}", loss.row.name, model.outputs), "cross-entropy, mse"));
     }
@@ -152,9 +162,10 @@ pub(crate) fn trace(setup: &Setup, on: &Rewrites) -> Result<Traced, SpecError> {
     let (mut g, mut objective) = (rooted.graph, rooted.roots[0]);
     let penalised = pennydrop_models::select("loss.penalty_on", &setup.loss.strs("penalty_on"), &net.model.params)?;
     // Every node that reads a parameter: without common subexpressions there may be several.
+    let hyper = Hyper::new(setup)?;
     let readers: Vec<Vec<Id>> = net.model.params.iter().map(|p| states(&mut g, p)).collect();
     for (key, f) in [("l1", Unary::Abs), ("l2", Unary::Stop)] {
-        if setup.loss.float(key) == 0.0 {
+        if hyper.traced(key) == 0.0 {
             continue;
         }
         let strength = g.scalar(format!("loss.{key}"));

@@ -291,7 +291,7 @@ impl Design {
 /// Keys of a base as TOML that reads back to them.
 pub(crate) fn entries_toml(entries: &Entries) -> String {
     let mut out = String::new();
-    for section in Section::ALL {
+    for section in Section::all() {
         let given = |g: &Given| match g {
             Given::One(v) => v.to_string(),
             Given::Range(v) => format!("[{}]", v.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")),

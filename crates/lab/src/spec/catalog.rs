@@ -67,6 +67,7 @@ pub fn rows(section: Section) -> Vec<&'static Row> {
         Section::Loss => pennydrop_train::loss_rows().iter().map(|r| &r.row).collect(),
         Section::Optim => pennydrop_optim::rows().iter().map(|r| &r.row).collect(),
         Section::Train => vec![pennydrop_train::train_row()],
+        Section::Intervention(name) => pennydrop_train::intervention_rows().iter().map(|r| &r.row).filter(|r| r.name == name).collect(),
         Section::Seed => vec![&SEED],
         Section::Record => vec![&RECORD],
     }
@@ -106,7 +107,7 @@ pub fn default_name(section: Section) -> &'static str {
 /// Full keys (`optim.lr`) whose last part is `key`, in order of section.
 pub fn keys_named(key: &str) -> Vec<String> {
     let has = |s: &Section| key == "name" && is_family(*s) || rows(*s).iter().any(|r| r.params.iter().any(|p| p.key == key));
-    Section::ALL.into_iter().filter(has).map(|s| format!("{}.{key}", s.name())).collect()
+    Section::all().into_iter().filter(has).map(|s| format!("{}.{key}", s.name())).collect()
 }
 
 /// A default, as it is typed.
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn names_and_defaults_hold() {
-        for section in Section::ALL {
+        for section in Section::all() {
             assert!(find(section, default_name(section)).is_ok(), "{section:?}");
             for row in rows(section) {
                 let mut keys: Vec<_> = row.params.iter().map(|p| p.key).collect();

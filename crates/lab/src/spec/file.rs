@@ -129,7 +129,7 @@ pub fn parse_any(text: &str) -> Result<File, SpecError> {
             continue;
         }
         let Some(section) = Section::parse(&name) else {
-            return Err(SpecError::unknown(shown(&name), "section", &shown(&name), Section::ALL.iter().map(|s| s.name())));
+            return Err(SpecError::unknown(shown(&name), "section", &shown(&name), Section::all().into_iter().map(Section::name)));
         };
         match value {
             Toml::Table(keys) => {

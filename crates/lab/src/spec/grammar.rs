@@ -33,7 +33,7 @@ pub struct Override {
 /// # Errors
 /// A section that does not exist, a key without one, characters that no key has.
 pub fn parse_key(text: &str) -> Result<(Section, String), SpecError> {
-    let sections = || Section::ALL.iter().map(|s| s.name());
+    let sections = || Section::all().into_iter().map(Section::name);
     let plain = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     match text.split_once('.') {
         None if text == "seed" => Ok((Section::Seed, String::new())),

@@ -26,6 +26,8 @@ pub enum Section {
     Optim,
     /// Sampling, limits, evaluation.
     Train,
+    /// What is done to a run from outside: a section for each row of [`pennydrop_train::intervention_rows`], of its name.
+    Intervention(&'static str),
     /// Where randomness comes from.
     Seed,
     /// What is kept.
@@ -34,7 +36,15 @@ pub enum Section {
 
 impl Section {
     /// All, in the order in which they are written.
-    pub const ALL: [Section; 7] = [Section::Task, Section::Model, Section::Loss, Section::Optim, Section::Train, Section::Seed, Section::Record];
+    pub fn all() -> Vec<Section> {
+        let first = [Section::Task, Section::Model, Section::Loss, Section::Optim, Section::Train];
+        first.into_iter().chain(Section::interventions()).chain([Section::Seed, Section::Record]).collect()
+    }
+
+    /// Those of interventions, in the order in which they act.
+    pub fn interventions() -> impl Iterator<Item = Section> {
+        pennydrop_train::intervention_rows().iter().map(|r| Section::Intervention(r.row.name))
+    }
 
     /// The word used in specs.
     pub fn name(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Section {
             Section::Loss => "loss",
             Section::Optim => "optim",
             Section::Train => "train",
+            Section::Intervention(name) => name,
             Section::Seed => "seed",
             Section::Record => "record",
         }
@@ -51,7 +62,7 @@ impl Section {
 
     /// The section with this name.
     pub fn parse(name: &str) -> Option<Section> {
-        Section::ALL.into_iter().find(|s| s.name() == name)
+        Section::all().into_iter().find(|s| s.name() == name)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Resolved {
     pub optim: Args,
     /// Arguments of [`pennydrop_train::train_row`].
     pub train: Args,
+    /// Arguments of every row of [`pennydrop_train::intervention_rows`], in its order.
+    pub acts: Vec<Args>,
     /// Arguments of [`catalog::RECORD`].
     pub record: Args,
     /// The seeds as asked.
@@ -90,12 +92,13 @@ pub fn resolve(base: &Base, overrides: &[Override]) -> Result<Resolved, SpecErro
     }
     let mut origins = BTreeMap::new();
     let mut args = Vec::new();
-    for section in Section::ALL.into_iter().filter(|s| *s != Section::Seed) {
+    for section in Section::all().into_iter().filter(|s| *s != Section::Seed) {
+        begins(section, &keys)?;
         args.push(check(section, base, &keys, &mut origins)?);
     }
     let seeds = axes.runs()?;
     let mut args = args.into_iter();
-    let mut next = || args.next().unwrap_or_else(|| unreachable!("six sections"));
+    let mut next = || args.next().unwrap_or_else(|| unreachable!("one for every section"));
     let resolved = Resolved {
         label: base.label.clone(),
         task: next(),
@@ -103,6 +106,7 @@ pub fn resolve(base: &Base, overrides: &[Override]) -> Result<Resolved, SpecErro
         loss: next(),
         optim: next(),
         train: next(),
+        acts: Section::interventions().map(|_| next()).collect(),
         record: next(),
         axes,
         seeds,
@@ -111,6 +115,19 @@ pub fn resolve(base: &Base, overrides: &[Override]) -> Result<Resolved, SpecErro
     };
     weights_density(&resolved.record)?;
     Ok(resolved)
+}
+
+/// An intervention that is described and never begins is a mistake.
+fn begins(section: Section, keys: &BTreeMap<(Section, String), (Value, Origin)>) -> Result<(), SpecError> {
+    let Section::Intervention(name) = section else { return Ok(()) };
+    let said = keys.range((section, String::new())..).take_while(|((s, _), _)| *s == section).map(|((_, key), _)| key.as_str());
+    match said.fold((None, false), |(other, from), key| if key == "from" { (other, true) } else { (Some(key), from) }) {
+        (Some(key), false) => {
+            let problem = format!("nobody says when it begins, so {name}.{key} would do nothing");
+            Err(SpecError::new(format!("{name}.from"), problem, "0, another step, t_mem, … (`pennydrop list interventions`)"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes a value, the later over the earlier.
@@ -221,16 +238,27 @@ pub fn weights_density(record: &Args) -> Result<u64, SpecError> {
 }
 
 impl Resolved {
-    /// Sections with their arguments, but for seeds.
-    pub fn sections(&self) -> [(Section, &Args); 6] {
-        [
+    /// Sections with their arguments, but for seeds and for interventions that are not part of the run.
+    pub fn sections(&self) -> Vec<(Section, &Args)> {
+        let mut all = vec![
             (Section::Task, &self.task),
             (Section::Model, &self.model),
             (Section::Loss, &self.loss),
             (Section::Optim, &self.optim),
             (Section::Train, &self.train),
-            (Section::Record, &self.record),
-        ]
+        ];
+        all.extend(self.active());
+        all.push((Section::Record, &self.record));
+        all
+    }
+
+    fn active(&self) -> impl Iterator<Item = (Section, &Args)> {
+        Section::interventions().zip(&self.acts).filter(|(_, a)| a.str("from").trim() != "never")
+    }
+
+    /// The interventions that are part of the run.
+    pub fn interventions(&self) -> Vec<Args> {
+        self.active().map(|(_, a)| a.clone()).collect()
     }
 
     /// Switches rewrites off.
@@ -304,6 +332,11 @@ impl Resolved {
                 }
             }
         }
+        // A level that an intervention waits for decides the weights.
+        let waits = |a: &Args| a.iter().any(|(_, v)| matches!(v, Value::Str(t) if pennydrop_train::When::reads_levels(t)));
+        if self.active().any(|(_, a)| waits(a)) {
+            out += &format!("[levels]\nmem = {}\ngrok = {}\n", self.train.float("mem_level"), self.train.float("grok_level"));
+        }
         let off = self.rewrites_off();
         if !off.is_empty() {
             out += &format!("[engine]\nno_rewrite = [{}]\n", off.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", "));
@@ -329,7 +362,8 @@ impl Resolved {
 
     /// The value of a key, by its section and name; `None` for a key that its member does not have, and for seeds.
     pub fn value(&self, (section, key): &(Section, String)) -> Option<Value> {
-        let args = self.sections().into_iter().find(|(s, _)| s == section)?.1;
+        let acts = Section::interventions().zip(&self.acts);
+        let args = self.sections().into_iter().chain(acts).find(|(s, _)| s == section)?.1;
         if key == "name" && catalog::is_family(*section) { Some(Value::Str(args.name().into())) } else { args.get(key).cloned() }
     }
 

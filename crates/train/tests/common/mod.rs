@@ -5,7 +5,7 @@ use pennydrop_graph::cpu::Parallel;
 use pennydrop_graph::rewrite::Rewrites;
 use pennydrop_registry::{Args, Row, Value};
 use pennydrop_tasks::{Seeds, build, find};
-use pennydrop_train::{Setup, loss, train_row};
+use pennydrop_train::{Setup, intervention_rows, loss, train_row};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,6 +63,11 @@ pub fn try_setup(words: &str) -> Result<Setup, pennydrop_registry::SpecError> {
         train: args("train", train_row())?,
         seeds,
         init: None,
+        interventions: intervention_rows()
+            .iter()
+            .filter(|r| given.iter().any(|g| g.0 == r.row.name))
+            .map(|r| args(r.row.name, &r.row))
+            .collect::<Result<_, _>>()?,
         rewrites: Rewrites::default(),
     })
 }

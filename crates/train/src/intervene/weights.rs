@@ -1,0 +1,55 @@
+//! The tensors of a run, as interventions see them: in double precision, whatever they are kept in.
+
+use pennydrop_graph::cpu::Vector;
+
+/// The trained tensors of a run, by number.
+pub(crate) trait Weights {
+    /// Σ w² of tensor `i`, in double precision and in a fixed order.
+    fn square(&self, i: usize) -> f64;
+    /// Replaces every element `x` at position `j` of tensor `i` by `f(j, x)`, rounded to the working precision.
+    fn map(&mut self, i: usize, f: &mut dyn FnMut(usize, f64) -> f64);
+    /// Multiplies tensor `i`.
+    fn scale(&mut self, i: usize, by: f64);
+
+    /// Norms of all tensors.
+    fn norms(&self, n: usize) -> Vec<f64> {
+        (0..n).map(|i| self.square(i).sqrt()).collect()
+    }
+}
+
+/// The states of a run.
+pub(crate) struct Slices<'a, T>(pub &'a mut [Vec<T>]);
+
+/// Running sums of squares: enough for the compiler to fill a vector.
+const LANES: usize = 8;
+
+impl<T: Vector> Weights for Slices<'_, T> {
+    fn square(&self, i: usize) -> f64 {
+        let mut sums = [0.0f64; LANES];
+        let (blocks, rest) = self.0[i].as_chunks::<LANES>();
+        for block in blocks {
+            for (s, x) in sums.iter_mut().zip(block) {
+                let x = x.to();
+                *s += x * x;
+            }
+        }
+        let mut rest_sum = 0.0;
+        for x in rest {
+            let x = x.to();
+            rest_sum += x * x;
+        }
+        sums.iter().sum::<f64>() + rest_sum
+    }
+
+    fn map(&mut self, i: usize, f: &mut dyn FnMut(usize, f64) -> f64) {
+        for (j, x) in self.0[i].iter_mut().enumerate() {
+            *x = T::of(f(j, x.to()));
+        }
+    }
+
+    fn scale(&mut self, i: usize, by: f64) {
+        for x in &mut self.0[i] {
+            *x = T::of(x.to() * by);
+        }
+    }
+}
