@@ -106,7 +106,7 @@ fn a_fork_is_the_run_that_was_so_from_the_beginning() {
 #[test]
 fn interrupted_or_not_and_on_any_grid() {
     let events = "clamp.from=t_mem+7 clamp.factor=1.2 noise.from=train_accuracy>0.3 noise.sigma=0.01 noise.lasts=20 reinit.from=train_loss<0.5 reinit.share=0.1 \
-                  change.from=between(50,200) change.set=[optim.lr=0.005] freeze.from=drawn(30,60,90) freeze.lasts=25 freeze.on=[layer0.b] train.steps=400";
+                  change.from=between:50:200 change.set=[optim.lr=0.005] freeze.from=drawn:30:60:90 freeze.lasts=25 freeze.on=[layer0.b] train.steps=400";
     let whole = run(events);
     let fired = whole.fired();
     assert!(fired.iter().all(|f| f.1.is_some_and(|s| s > 0)), "{fired:?}");
@@ -272,7 +272,7 @@ fn triggers_are_read_and_drawn() {
     let read = |text: &str| When::parse("clamp.from", text, &[]);
     assert_eq!((read("never").unwrap(), read(" 500 ").unwrap()), (When::Never, When::Step(500)));
     for wrong in
-        ["", "soon", "t_memo", "norm>", "norm>x", "drawn()", "drawn(a)", "between(5,1)", "between(5)", "-3", "t_mem+x", "weight>3", "norm.embed>3", "1.5"]
+        ["", "soon", "t_memo", "norm>", "norm>x", "drawn:", "drawn:a", "between:5:1", "between:5", "drawn(3,4)", "-3", "t_mem+x", "weight>3", "norm.embed>3", "1.5"]
     {
         let e = read(wrong).unwrap_err().to_string();
         assert!(e.contains("clamp.from"), "{wrong}: {e}");
@@ -282,7 +282,7 @@ fn triggers_are_read_and_drawn() {
     assert_eq!(read("test_loss<1e+2").unwrap(), read("test_loss<100").unwrap());
     assert_ne!(read("test_loss<1e+2+5").unwrap(), read("test_loss<100").unwrap());
     let steps: Vec<u64> = (0..400)
-        .map(|seed| match read("between(100,10000)").unwrap().drawn(seed, 7) {
+        .map(|seed| match read("between:100:10000").unwrap().drawn(seed, 7) {
             When::Step(s) => s,
             other => panic!("{other:?}"),
         })
@@ -291,7 +291,7 @@ fn triggers_are_read_and_drawn() {
     // Evenly in the logarithm: half of them below the geometric mean.
     let low = steps.iter().filter(|s| **s < 1000).count() as f64;
     assert!((low - 200.0).abs() < 5.0 * 10.0, "{low}");
-    let drawn: Vec<When> = (0..60).map(|seed| read("drawn(3,5,8)").unwrap().drawn(seed, 7)).collect();
+    let drawn: Vec<When> = (0..60).map(|seed| read("drawn:3:5:8").unwrap().drawn(seed, 7)).collect();
     for s in [3, 5, 8] {
         assert!(drawn.iter().filter(|w| **w == When::Step(s)).count() > 8);
     }

@@ -57,7 +57,7 @@ pub(crate) const FROM: Param = Param {
     key: "from",
     kind: Kind::Str,
     default: Default::Str("never"),
-    doc: "when it fires: never, a step, t_mem, t_grok, a series and a level (norm>60, test_loss<0.1), drawn(150,160) or between(100,1000), each but never also with +STEPS",
+    doc: "when it fires: never, a step, t_mem, t_grok, a series and a level (norm>60, test_loss<0.1), drawn:150:160 or between:100:1000, each but never also with +STEPS",
 };
 pub(crate) const LASTS: Param =
     Param { key: "lasts", kind: Kind::Int { min: 0, max: 1 << 53 }, default: Default::Int(0), doc: "steps for which it holds; 0: to the end" };

@@ -51,7 +51,7 @@ impl When {
             SpecError::new(
                 key,
                 format!("`{text}` {why}"),
-                "never, a step, t_mem, t_grok, SERIES>LEVEL, SERIES<LEVEL, drawn(150,160) or between(100,1000); +STEPS after an event",
+                "never, a step, t_mem, t_grok, SERIES>LEVEL, SERIES<LEVEL, drawn:150:160 or between:100:1000; +STEPS after an event",
             )
         };
         let text_only: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -62,8 +62,8 @@ impl When {
         if let Ok(step) = word.parse::<u64>() {
             return Ok(When::Step(step));
         }
-        let inside = |name: &str| word.strip_prefix(name).and_then(|r| r.strip_prefix('(')).and_then(|r| r.strip_suffix(')'));
-        let numbers = |list: &str| list.split(',').map(|x| x.parse::<u64>().ok()).collect::<Option<Vec<u64>>>();
+        let inside = |name: &str| word.strip_prefix(name).and_then(|r| r.strip_prefix(':'));
+        let numbers = |list: &str| list.split(':').map(|x| x.parse::<u64>().ok()).collect::<Option<Vec<u64>>>();
         if let Some(list) = inside("drawn") {
             return numbers(list).filter(|v| !v.is_empty()).map(When::Drawn).ok_or_else(|| wrong("does not list steps"));
         }
