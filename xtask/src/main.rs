@@ -41,8 +41,8 @@ const LINT: &[Step] = &[
 const TEST: &[Step] = &[Step::cargo("tests", &["test", "--locked", "--workspace"])];
 const BOOK: &[Step] = &[
     Step::ours("links between pages", links::check),
-    // The whole workspace's features, so that the tests' build of the dependencies serves here too.
-    Step::cargo("the command", &["build", "--locked", "--workspace", "--bin", "pennydrop"]),
+    // The command as the tests have built it: a plain build would have other features, and compile nearly everything a second time.
+    Step::cargo("the command", &["test", "--locked", "--workspace", "--test", "command", "--no-run"]),
     Step::ours("commands of the book", book::check),
 ];
 

@@ -47,6 +47,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Logits and activations of a run at a step, as NumPy arrays
     Eval(EvalArgs),
+    /// Fork a run at a step: an intervention beside the run itself and beside what chance does
+    Intervene(InterveneArgs),
     /// A solvable model: its closed forms, printed and corrected, beside a simulation that does not use them
     Theory(TheoryArgs),
     /// A spec with every default filled in, or every key that there is
@@ -445,6 +447,33 @@ pub struct EvalArgs {
     /// The campaign folder to look in (default: those of runs/)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct InterveneArgs {
+    /// The beginning of a run's id, and the step of the fork
+    #[arg(value_name = "RUN@STEP")]
+    pub what: String,
+    /// The intervention, such as clamp.factor=1.15, temperature.tau=1.7 or optim.weight_decay=0 (`pennydrop list interventions`); limits such as train.steps hold for all arms
+    #[arg(value_name = "KEY=VALUE", required = true)]
+    pub words: Vec<String>,
+    /// Further twins: KEY=VALUE is the same pair of runs with one thing changed, such as loss.precision=f64; may be repeated
+    #[arg(long, value_name = "KEY=VALUE|ulp")]
+    pub twin: Vec<String>,
+    /// Runs with one weight moved by one unit in the last place, which show what chance does
+    #[arg(long, value_name = "N", default_value_t = pennydrop_lab::fork::ULPS as u64, value_parser = clap::value_parser!(u64).range(0..=1000))]
+    pub ulps: u64,
+    /// The campaign folder of the run (default: those of runs/)
+    #[arg(long, value_name = "DIR")]
+    pub of: Option<PathBuf>,
+    /// The campaign folder of the fork (default: one under runs/)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after this much wall time, such as 90s, 5m or 2h, with the states saved
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub time: Option<Duration>,
     #[command(flatten)]
     pub how: HowArgs,
 }

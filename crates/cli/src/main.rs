@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod explain;
 mod export;
+mod intervene;
 mod list;
 mod output;
 mod plot;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Reindex(a) => query::reindex(&a),
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
+        Command::Intervene(a) => intervene::intervene(&a),
         Command::Config(a) => config::config(&a),
         Command::Theory(a) => theory::theory(&a),
         Command::Verify(a) => verify::verify(&a),

@@ -23,8 +23,16 @@ impl Host for Listening<'_> {
 /// The network of run `i` of a job after `step` steps, on the examples `which`.
 ///
 /// # Errors
-/// A step beyond what the run has taken and may take; a saved state that is damaged; a signal.
+/// As [`replayed`].
 pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads: &dyn Parallel, signals: &Signals) -> Result<Vec<Array>, Error> {
+    Ok(replayed(job, i, record, step, threads, signals)?.activations(which)?)
+}
+
+/// Run `i` of a job after `step` steps, with everything that was recorded until then.
+///
+/// # Errors
+/// A step beyond what the run has taken and may take; a saved state that is damaged; a signal.
+pub fn replayed(job: &Job, i: usize, record: &Record, step: u64, threads: &dyn Parallel, signals: &Signals) -> Result<Run, Error> {
     let planned = &job.runs[i];
     let taken = record.known(&planned.run_id).map(|k| k.steps);
     let saved = record.saved(&planned.run_id)?;
@@ -66,7 +74,7 @@ pub fn at(job: &Job, i: usize, record: &Record, step: u64, which: Which, threads
             "set optim.schedule_steps, which makes the schedule independent of the budget",
         ));
     }
-    Ok(run.activations(which)?)
+    Ok(run)
 }
 
 /// Writes arrays as an `.npz` file (uncompressed), whole or not at all.

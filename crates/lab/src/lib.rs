@@ -11,6 +11,7 @@
 //! | results → files of other programs | [`export`] |
 //! | what a step costs, and what the machine can do | [`explain`], [`machine`] |
 //! | what a network computes at a step | [`eval`] |
+//! | a run forked at a step: intervention, twin, and what chance does | [`fork`] |
 //! | what solvable models say, and delay laws beside a record | [`mod@theory`] |
 //!
 //! The lab owns the clock, the threads and the signals; everything below computes.
@@ -20,6 +21,7 @@ mod error;
 pub mod eval;
 pub mod explain;
 pub mod export;
+pub mod fork;
 pub mod inputs;
 pub mod job;
 pub mod json;

@@ -271,9 +271,23 @@ fn a_scale_at_the_beginning_is_in_the_first_evaluation() {
 fn triggers_are_read_and_drawn() {
     let read = |text: &str| When::parse("clamp.from", text, &[]);
     assert_eq!((read("never").unwrap(), read(" 500 ").unwrap()), (When::Never, When::Step(500)));
-    for wrong in
-        ["", "soon", "t_memo", "norm>", "norm>x", "drawn:", "drawn:a", "between:5:1", "between:5", "drawn(3,4)", "-3", "t_mem+x", "weight>3", "norm.embed>3", "1.5"]
-    {
+    for wrong in [
+        "",
+        "soon",
+        "t_memo",
+        "norm>",
+        "norm>x",
+        "drawn:",
+        "drawn:a",
+        "between:5:1",
+        "between:5",
+        "drawn(3,4)",
+        "-3",
+        "t_mem+x",
+        "weight>3",
+        "norm.embed>3",
+        "1.5",
+    ] {
         let e = read(wrong).unwrap_err().to_string();
         assert!(e.contains("clamp.from"), "{wrong}: {e}");
     }

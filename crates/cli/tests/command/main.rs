@@ -8,6 +8,7 @@ mod export;
 mod faults;
 mod files;
 mod interrupted;
+mod intervene;
 mod known;
 mod many;
 mod output;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `rescale` | multiplies tensors once: an initialisation scale at step 0, a one-shot rescaling later |
 //! | `reinit` | draws part of a tensor anew, once |
+//! | `nudge` | moves one weight by units in the last place, once |
 //! | `noise` | adds Gaussian noise to weights, once or at every step |
 //! | `freeze` | holds tensors at their values |
 //! | `clamp` | projects weights to a norm, once or after every step |
@@ -22,6 +23,7 @@ mod clamp;
 mod freeze;
 mod moments;
 mod noise;
+mod nudge;
 mod reinit;
 mod rescale;
 mod temperature;
@@ -46,7 +48,7 @@ pub struct InterventionRow {
 }
 
 /// In the order in which they act on one step.
-static ROWS: [InterventionRow; 7] = [rescale::ROW, reinit::ROW, noise::ROW, freeze::ROW, clamp::ROW, temperature::ROW, change::ROW];
+static ROWS: [InterventionRow; 8] = [rescale::ROW, reinit::ROW, nudge::ROW, noise::ROW, freeze::ROW, clamp::ROW, temperature::ROW, change::ROW];
 
 /// Every intervention, in the order in which they act.
 pub fn intervention_rows() -> &'static [InterventionRow] {
@@ -144,6 +146,7 @@ pub(crate) fn lane(name: &str) -> u32 {
 pub(crate) const LANE_NOISE: u32 = 0xC_0000;
 pub(crate) const LANE_REINIT: u32 = 0xD_0000;
 pub(crate) const LANE_WHEN: u32 = 0xE_0000;
+pub(crate) const LANE_NUDGE: u32 = 0xF_0000;
 
 impl Plan {
     /// The interventions of `setup` on a network with these tensors.

@@ -8,6 +8,8 @@ pub(crate) trait Weights {
     fn square(&self, i: usize) -> f64;
     /// Replaces every element `x` at position `j` of tensor `i` by `f(j, x)`, rounded to the working precision.
     fn map(&mut self, i: usize, f: &mut dyn FnMut(usize, f64) -> f64);
+    /// Moves element `j` of tensor `i` to the next number of the working precision away from zero.
+    fn next(&mut self, i: usize, j: usize);
     /// Multiplies tensor `i`.
     fn scale(&mut self, i: usize, by: f64);
 
@@ -47,9 +49,42 @@ impl<T: Vector> Weights for Slices<'_, T> {
         }
     }
 
+    fn next(&mut self, i: usize, j: usize) {
+        let x = self.0[i][j].to();
+        let sign = if x < 0.0 { -1.0 } else { 1.0 };
+        // The smallest power of two that rounding to the working precision does not swallow.
+        let mut step = if x == 0.0 { f64::from_bits(1) } else { x.abs() * f64::EPSILON / 4.0 };
+        while step.is_finite() && T::of(x + sign * step).to() == x {
+            step *= 2.0;
+        }
+        self.0[i][j] = T::of(x + sign * step);
+    }
+
     fn scale(&mut self, i: usize, by: f64) {
         for x in &mut self.0[i] {
             *x = T::of(x.to() * by);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_number_is_next() {
+        for x in [1.0f32, -1.0, 1.5, 3.0e-7, -7.25e20, f32::MIN_POSITIVE, 0.1] {
+            let mut v = vec![vec![x]];
+            Slices(&mut v).next(0, 0);
+            assert_eq!(v[0][0].to_bits(), x.to_bits() + 1, "{x}");
+        }
+        for x in [1.0f64, -1.0, 1.5, 3.0e-7, -7.25e200, 0.1] {
+            let mut v = vec![vec![x]];
+            Slices(&mut v).next(0, 0);
+            assert_eq!(v[0][0].to_bits(), x.to_bits() + 1, "{x}");
+        }
+        let mut v = vec![vec![0.0f32]];
+        Slices(&mut v).next(0, 0);
+        assert_eq!(v[0][0].to_bits(), 1);
     }
 }
