@@ -113,7 +113,10 @@ impl Fork {
             }
             treated.entry((*section, "from".into())).or_insert_with(|| Value::Str(step.to_string()));
         }
-        let mut arms = vec![arm("twin", false, true, None, BTreeMap::new()), arm("treated", true, true, None, treated.clone())];
+        // A part of the program must be there from the beginning.
+        let programmed = sections.contains(&Section::Intervention("temperature"))
+            || matches!(treated.get(&(change, "set".to_string())), Some(Value::List(v)) if v.iter().any(|w| matches!(w, Value::Str(s) if s.trim_start().starts_with("loss."))));
+        let mut arms = vec![arm("twin", false, true, None, BTreeMap::new()), arm("treated", true, !programmed, None, treated.clone())];
         let nudge = |key: &str| (Section::Intervention("nudge"), key.to_string());
         for n in 0..ulps {
             let values = BTreeMap::from([(nudge("from"), Value::Str(step.to_string())), (nudge("draw"), Value::Int(n as i64))]);

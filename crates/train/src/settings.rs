@@ -144,10 +144,20 @@ impl Setup {
         self.interventions.iter().find(|a| a.name() == name && a.str("from").trim() != "never")
     }
 
-    /// The same run without the interventions that begin at step `step` or later, whatever happens before.
+    /// Whether an intervention is a part of the program, so that a run with it has the bits of one without, before it begins, only up to rounding.
+    pub fn in_program(args: &Args) -> bool {
+        match args.name() {
+            "temperature" => true,
+            "change" => args.strs("set").iter().any(|w| w.trim_start().starts_with("loss.")),
+            _ => false,
+        }
+    }
+
+    /// The same run without the interventions that begin at step `step` or later, whatever happens before. Those that are part of the program
+    /// ([`Setup::in_program`]) stay: without them it is another program, and equal to the bit only by luck.
     pub fn before(&self, step: u64) -> Setup {
         let early = |a: &Args| match When::parse("from", a.str("from"), &[]).map(|w| w.drawn(self.seeds.noise, intervene::lane(a.name()))) {
-            Ok(When::Step(from)) => from < step,
+            Ok(When::Step(from)) => from < step || Setup::in_program(a),
             _ => true,
         };
         Setup { interventions: self.interventions.iter().filter(|a| early(a)).cloned().collect(), ..self.clone() }
