@@ -19,7 +19,18 @@ macro_rules! presets {
     };
 }
 
-presets!["quickstart", "nanda", "power-division", "power-s5", "gromov", "norm-clamp-mlp", "norm-separation", "sparse-parity", "zunkovic-tn"];
+presets![
+    "quickstart",
+    "nanda",
+    "power-division",
+    "power-s5",
+    "gromov",
+    "norm-clamp-mlp",
+    "norm-clamp-transformer",
+    "norm-separation",
+    "sparse-parity",
+    "zunkovic-tn"
+];
 
 /// All, in the order in which they are listed.
 pub fn all() -> &'static [Preset] {
