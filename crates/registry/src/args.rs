@@ -38,7 +38,9 @@ impl SpecError {
 /// The valid name nearest to `typed` by edit distance, if any is near enough to be meant.
 pub fn nearest<'a>(typed: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let t = typed.to_lowercase();
-    valid.into_iter().map(|v| (distance(&t, &v.to_lowercase()), v)).filter(|(d, v)| *d <= 1 + v.len().max(t.len()) / 3).min_by_key(|(d, _)| *d).map(|(_, v)| v)
+    // A distance as long as the words means that they share no letter in place: `4` is not near `1`.
+    let near = |d: usize, v: &str| d <= 1 + v.len().max(t.len()) / 3 && d < v.len().max(t.len());
+    valid.into_iter().map(|v| (distance(&t, &v.to_lowercase()), v)).filter(|(d, v)| near(*d, v)).min_by_key(|(d, _)| *d).map(|(_, v)| v)
 }
 
 /// Damerau–Levenshtein distance (adjacent swaps count one).
@@ -204,8 +206,8 @@ impl Kind {
             Kind::Int { min, max: i64::MAX } => format!("an integer of at least {min}"),
             Kind::Int { min, max } => format!("an integer from {min} to {max}"),
             Kind::Float { min, max } if *min == f64::MIN && *max == f64::MAX => "a finite number".into(),
-            Kind::Float { min, max } if *max == f64::MAX => format!("a finite number of at least {min}"),
-            Kind::Float { min, max } => format!("a number from {min} to {max}"),
+            Kind::Float { min, max } if *max == f64::MAX => format!("a finite number of at least {}", bound(*min)),
+            Kind::Float { min, max } => format!("a number from {} to {}", bound(*min), bound(*max)),
             Kind::Str => "text".into(),
             Kind::Choice(words) => words.join(", "),
             Kind::Ints { min, max: i64::MAX } => format!("a list of integers of at least {min}"),
@@ -214,6 +216,11 @@ impl Kind {
             Kind::Strs => "a list of words".into(),
         }
     }
+}
+
+/// A bound without a line of zeros: 1e-300, but 0.001.
+fn bound(x: f64) -> String {
+    if x != 0.0 && x.abs() < 1e-5 { format!("{x:e}") } else { x.to_string() }
 }
 
 fn convert(full: &str, param: &Param, value: Value) -> Result<Value, SpecError> {

@@ -262,13 +262,13 @@ fn clock_part(out: &mut Answer, args: &Args, singular: &[f64], context: &Context
     out.tables.push(forms);
     if lambda > 0.0 && run.alive > 0 && sizes.seen < sizes.width {
         // Late slopes: the last two decades that were reached.
-        for (name, points, closed) in [("distance", &distance, 1.0 / lambda), ("gap", &gap, 0.5 / lambda)] {
+        let slopes = [
+            ("distance", "late growth of T_rep with ln(1/η), η a distance: what the inputs do not show decays at rate λ in one layer", &distance, 1.0 / lambda),
+            ("gap", "the same for η a loss gap, which goes with the square of the distance and decays at rate 2λ", &gap, 0.5 / lambda),
+        ];
+        for (name, doc, points, closed) in slopes {
             let late = fit::fits(&points[points.len().saturating_sub(17)..]);
-            let mut q = Quantity::new(
-                &format!("rep_clock_slope_{name}"),
-                "late growth of T_rep with ln(1/η): what the inputs do not show decays at rate λ in one layer",
-            )
-            .corrected(closed);
+            let mut q = Quantity::new(&format!("rep_clock_slope_{name}"), doc).corrected(closed);
             if let Some(f) = late {
                 q = q.simulated(Simulated::exact(f.log.1));
             }

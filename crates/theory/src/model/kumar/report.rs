@@ -63,7 +63,7 @@ pub(super) fn report(s: &Setting, path: &Path, swept: Option<&Swept>) -> Answer 
     }
     answer.findings.push(claim_4(path, last));
     answer.notes.push(format!(
-        "Reduced from the paper's D = 100, P = 550, N = 500: D = {}, P = {}, N = {}. \"Low\" is below {} of the target's variance, {level:.4}.",
+        "The paper has D = 100, P = 550, N = 500, here D = {}, P = {}, N = {}. \"Low\" is below {} of the target's variance, {level:.4}.",
         s.d, s.p, s.h.width, s.level
     ));
     answer.notes.push("No weight decay anywhere. The linearised model is f_0 + ∇f·(θ − θ_0), trained by the same gradient descent.".into());

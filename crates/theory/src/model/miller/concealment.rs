@@ -305,7 +305,8 @@ pub(super) fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryErr
         operations.push((word.to_string(), o));
     }
     if lengths.is_empty() || operations.is_empty() {
-        return Err(TheoryError::parameter(args, "lengths", "or operations is empty", "at least one of each"));
+        let empty = if lengths.is_empty() { "lengths" } else { "operations" };
+        return Err(TheoryError::parameter(args, empty, "the list is empty", "one entry at least"));
     }
     let (epochs, seeds) = (or(args, "epochs", 250), context.samples.unwrap_or(1));
     let setting = |i: usize| Setting {

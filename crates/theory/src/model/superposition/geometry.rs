@@ -4,7 +4,7 @@ use crate::numeric::matrix::Matrix;
 use pennydrop_graph::linalg;
 
 /// Features of a smaller norm are not represented.
-const REPRESENTED: f64 = 0.5;
+pub const REPRESENTED: f64 = 0.5;
 /// Columns belong together where the square of their cosine is above this: far from both the 1/16 of the loosest polytope listed and training noise.
 const TOGETHER: f64 = 0.03;
 

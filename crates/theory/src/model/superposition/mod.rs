@@ -245,13 +245,17 @@ fn many(out: &mut Answer, args: &Args, n: usize, m: usize, context: &Context) ->
     out.quantities.push(Quantity::new("dimensions_per_feature_sparse", "D* at the smallest density").simulated(exact(per_feature(&with[last]))));
     out.quantities
         .push(Quantity::new("dimensions_per_feature_sparse_no_decay", "the same without weight decay").simulated(exact(per_feature(&without[bare - 1]))));
-    let most = |t: &Trained| geometry::superposition(&t.w).into_iter().fold(0.0, f64::max);
+    // Of represented features: a column next to 0 may point anywhere.
+    let most = |t: &Trained| {
+        let overlaps = geometry::superposition(&t.w).into_iter().zip(geometry::norms(&t.w));
+        overlaps.filter(|(_, norm)| *norm > geometry::REPRESENTED).map(|(o, _)| o).fold(0.0, f64::max)
+    };
     let dense = geometry::represented(&with[0].w);
     let sparse = geometry::represented(&with[last].w);
     out.findings.push(Finding {
         claim: "toy-superposition 1".into(),
         found: format!(
-            "density 1: {dense} of {n} features represented in {m} dimensions, largest superposition {:.3}; density {:.3}: {sparse} represented, largest {:.3}",
+            "density 1: {dense} of {n} features represented in {m} dimensions, largest superposition of these {:.3}; density {:.3}: {sparse} represented, largest {:.3}",
             most(&with[0]),
             grid[last],
             most(&with[last])

@@ -109,7 +109,7 @@ mod lane {
 
 fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     if args.float("window_low") >= args.float("window_high") {
-        return Err(TheoryError::parameter(args, "window_low", "is not below window_high", "0 < window_low < window_high ≤ 0.5"));
+        return Err(TheoryError::parameter(args, "window_low", "the window is empty", "0 < window_low < window_high ≤ 0.5"));
     }
     match args.str("part") {
         "probability" => probability::answer(args, context),
