@@ -82,7 +82,14 @@ pub fn calibrate(law: &Law, runs: &[&Run]) -> Option<Vec<f64>> {
         return None;
     }
     let start: Vec<f64> = law.constants.iter().map(|c| libm::log(c.start)).collect();
-    let at = |x: &[f64]| cost(law, runs, &x.iter().map(|v| libm::exp(*v)).collect::<Vec<_>>());
+    // Where the best value of a constant is 0 (V★ → 0 turns a first passage into a null law) the search would end at the smallest number that there is.
+    const FAR: f64 = 60.0;
+    let at = |x: &[f64]| {
+        if x.iter().zip(&start).any(|(v, s)| (v - s).abs() > FAR) {
+            return f64::INFINITY;
+        }
+        cost(law, runs, &x.iter().map(|v| libm::exp(*v)).collect::<Vec<_>>())
+    };
     // Several starts, because a threshold (V★, D_c, w_c) cuts the domain.
     let mut best: Option<(f64, Vec<f64>)> = None;
     for shift in [0.0, 1.5, -1.5, 3.0, -3.0] {
@@ -164,7 +171,7 @@ pub fn judge(law: &Law, runs: &[Run], printed: bool) -> Option<Judged> {
         for (index, run) in runs.iter().enumerate().filter(|(_, r)| r.setting == setting) {
             let time = match &constants {
                 Some(c) => (law.predict)(&run.measured, c),
-                None => Err(NotApplicable("there are no runs of other settings to calibrate its constants on".into())),
+                None => Err(uncalibrated(law, &run.measured)),
             };
             predicted.push(Predicted { run: index, time });
         }
@@ -183,12 +190,20 @@ pub fn judge(law: &Law, runs: &[Run], printed: bool) -> Option<Judged> {
     });
     Some(Judged {
         constants: constants.unwrap_or_default(),
-        error: errors.iter().sum::<f64>() / errors.len() as f64,
+        // Not 0/0, whose sign bit would put it before every number.
+        error: if errors.is_empty() { f64::NAN } else { errors.iter().sum::<f64>() / errors.len() as f64 },
         runs: errors.len(),
         outside: predicted.iter().filter(|p| p.time.is_err()).count(),
         early: early.count(),
         predicted,
     })
+}
+
+/// Why a law without constants says nothing about a run: the run lies outside its domain, or there was nothing to calibrate on.
+fn uncalibrated(law: &Law, run: &Measured) -> NotApplicable {
+    let start: Vec<f64> = law.constants.iter().map(|c| c.start).collect();
+    let nothing = || NotApplicable("there are no runs of other settings, in its domain, to calibrate its constants on".into());
+    (law.predict)(run, &start).err().unwrap_or_else(nothing)
 }
 
 /// Mean of |ln(prediction/time)| of `other` over the runs that `judged` has an error on: a null on the very runs of a law.
@@ -258,9 +273,34 @@ mod tests {
         let runs: Vec<Run> = campaign(|_| 1e3).into_iter().filter(|r| r.setting == 2).collect();
         let found = judge(law("constant"), &runs, false).unwrap();
         assert!(found.runs == 0 && found.outside == 8 && (found.constants[0] / 1e3 - 1.0).abs() < 0.1, "{found:?}");
+        // A law without an error comes after those with one.
+        assert!(found.error.is_nan() && found.error.total_cmp(&f64::MAX).is_gt());
         // A law whose constants are printed needs none of it.
         assert_eq!(judge(law("norm-separation-v-2"), &runs, true).unwrap().runs, 8);
         assert!(judge(law("percolation"), &runs, true).is_none());
+    }
+
+    /// t_grok falls as V rises, the other way than a first passage has it: the best V★ is 0, and predictions are those of a null law.
+    #[test]
+    fn a_constant_that_runs_away_is_stopped() {
+        let mut runs = Vec::new();
+        for (setting, norm) in [36.0, 38.0, 40.0, 42.0, 44.0].into_iter().enumerate() {
+            let t = 8_000.0 * libm::pow(36.0 / norm, 6.0);
+            runs.push(Run { measured: Measured { norm_mem: Some(norm), t_mem: Some(150.0), t_grok: Some(t), ..run() }, setting });
+        }
+        let found = judge(law("first-passage"), &runs, false).unwrap();
+        assert!(found.constants[1] > 1e-30 && found.constants[1] < 1e-20, "{:?}", found.constants);
+        let null = judge(law("constant"), &runs, false).unwrap();
+        assert!((found.error / null.error - 1.0).abs() < 0.1, "{} for {}", found.error, null.error);
+    }
+
+    /// Nothing holds the norm in these runs: that is the reason, and not a want of other settings.
+    #[test]
+    fn outside_the_domain_is_said_before_no_calibration() {
+        let runs = campaign(|_| 1e3);
+        let found = judge(law("clamp"), &runs, false).unwrap();
+        assert_eq!(found.outside, 40);
+        assert!(found.predicted[0].time.as_ref().unwrap_err().0.contains("the norm is not held"), "{:?}", found.predicted[0]);
     }
 
     #[test]
