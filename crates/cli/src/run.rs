@@ -204,7 +204,7 @@ fn finish(job: &Job, record: &Record, report: &Report, quiet: bool, last: bool) 
             lines.push(format!("  {:<12}{} and .png", "figure", svg.display()));
         }
         if last {
-            lines.push(format!("  {:<12}{}", "next", words::next(&runs, &job.spec.label, folder)));
+            lines.push(format!("  {:<12}{}", "next", words::next(&runs, &job.spec.label, &output::typed(), folder)));
         }
         output::talk(&lines.join("\n"));
     }

@@ -97,7 +97,7 @@ fn common() -> [Arg; 5] {
     };
     [
         arg("sweep", "KEY=VALUES", "Ask along a parameter: a list with commas, range(…), linspace(…) or logspace(…)"),
-        arg("samples", "N", "Samples of the simulation").value_parser(value_parser!(u32).range(1..)),
+        arg("samples", "N", "Samples of the simulation").value_parser(value_parser!(u32).range(1..)).allow_negative_numbers(true),
         arg("seed", "N", "Seed of every draw").value_parser(value_parser!(u64)).default_value("0"),
         arg("threads", "N", "Threads; the answer does not depend on them").value_parser(value_parser!(u16).range(1..=1024)),
         Arg::new("json").long("json").action(clap::ArgAction::SetTrue).help("Print JSON").global(true).help_heading("Simulation and output"),

@@ -134,8 +134,8 @@ pub fn seeds(runs: &[&RunResult]) -> Result<Vec<String>, Error> {
     Ok(out)
 }
 
-/// One thing to try next.
-pub fn next(runs: &[&RunResult], label: &str, folder: &Path) -> String {
+/// One thing to try next. `typed` is the command that trained these runs: what it said holds for the next one too.
+pub fn next(runs: &[&RunResult], label: &str, typed: &str, folder: &Path) -> String {
     let Some(r) = runs.first() else { return format!("pennydrop run {label}") };
     if runs.iter().any(|r| !r.finished()) {
         return format!("pennydrop resume {}", folder.display());
@@ -143,9 +143,10 @@ pub fn next(runs: &[&RunResult], label: &str, folder: &Path) -> String {
     match r.stop.as_str() {
         _ if runs.len() > 1 => format!("pennydrop plot {}", folder.display()),
         "grokked" if label == "quickstart" => "pennydrop run quickstart task.fraction=0.3   (fewer examples: the wait grows)".into(),
-        "grokked" => format!("pennydrop run {label} --seeds 8   (one run is an anecdote)"),
-        "steps" => format!("pennydrop run {label} train.steps={}   (goes on from here)", 2 * r.budget.max(1)),
-        "diverged" => format!("pennydrop run {label} optim.lr=…   (a smaller rate)"),
+        "grokked" if typed.contains("seed") => format!("pennydrop show {}", r.run_id),
+        "grokked" => format!("{typed} --seeds 8   (one run is an anecdote)"),
+        "steps" => format!("{typed} train.steps={}   (goes on from here)", 2 * r.budget.max(1)),
+        "diverged" => format!("{typed} optim.lr=…   (a smaller rate)"),
         _ => format!("pennydrop show {}", r.run_id),
     }
 }

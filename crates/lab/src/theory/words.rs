@@ -35,7 +35,7 @@ fn or_dash(x: Option<f64>) -> String {
 }
 
 fn simulated(q: &Quantity) -> String {
-    q.simulated.map_or("–".into(), |s| {
+    q.simulated.filter(|s| !s.estimate.is_nan()).map_or("–".into(), |s| {
         let interval = if s.low == s.high { String::new() } else { format!(" [{}, {}]", short(s.low), short(s.high)) };
         format!("{}{interval}", short(s.estimate))
     })

@@ -172,8 +172,12 @@ fn findings(toy: &Toy, runs: &[Run], exponent: Simulated, along: [Simulated; 3],
         found.push(Finding {
             claim: "egd 6".into(),
             found: format!(
-                "the plateau ends after {k:.0} steps; ln τ/(ηε) gives {printed:.0} with tan θ as printed and {corrected:.0} with cot θ; exponent in 1/(ηε) {:.3} ({:.3} to {:.3})",
-                exponent.estimate, exponent.low, exponent.high
+                "the plateau ends after {k:.0} steps; ln τ/(ηε) gives {printed:.0} with tan θ as printed and {corrected:.0} with cot θ{}",
+                if exponent.estimate.is_nan() {
+                    String::new()
+                } else {
+                    format!("; exponent in 1/(ηε) {:.3} ({:.3} to {:.3})", exponent.estimate, exponent.low, exponent.high)
+                }
             ),
             agrees: (k > 0.0).then(|| off(printed)),
         });

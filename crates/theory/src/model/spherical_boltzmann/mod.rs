@@ -72,6 +72,8 @@ const CHAIN: u32 = 1;
 const RUN: u32 = 2;
 /// Step and length of a chain, in units of the weights' relaxation 2/γ.
 const CHAIN_STEP: f64 = 0.04;
+/// Largest step: at weak regularisation a longer one drives the condensed levels apart.
+const CHAIN_STEP_MOST: f64 = 0.2;
 const CHAIN_TIME: f64 = 8.0;
 /// Part of the memory that is cut off.
 const CUT: f64 = 1e-4;
@@ -123,7 +125,15 @@ fn answer(args: &Args, context: &Context) -> Result<Answer, TheoryError> {
     let at = solve(t.gamma, t.eta, &t.data);
     let relaxation = 2.0 / t.gamma;
     let chains = context.map(samples, |i| {
-        posterior(&t, omega, (size / 2).max(t.data.len() + 20), CHAIN_STEP * relaxation, CHAIN_TIME * relaxation, &mut context.draws(CHAIN, i), context)
+        posterior(
+            &t,
+            omega,
+            (size / 2).max(t.data.len() + 20),
+            (CHAIN_STEP * relaxation).min(CHAIN_STEP_MOST),
+            CHAIN_TIME * relaxation,
+            &mut context.draws(CHAIN, i),
+            context,
+        )
     })?;
     let trained = if args.bool("training") { Some(training(&t, omega, args, size, samples, context)?) } else { None };
     let mut notes = vec![

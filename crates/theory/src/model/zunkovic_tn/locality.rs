@@ -184,7 +184,10 @@ fn say_students(rows: &[Vec<Cell>], exponents: &[(u8, f64, (f64, f64))], answer:
             } else {
                 "the same students under the teachers that are not local"
             };
-            answer.quantities.push(Quantity::new(name, doc).simulated(mean(&shares)));
+            let mut m = mean(&shares);
+            // A mean of shares is one: the normal interval may say more.
+            (m.low, m.high) = (m.low.max(0.0), m.high.min(1.0));
+            answer.quantities.push(Quantity::new(name, doc).simulated(m));
         }
     }
     let pairs: Vec<String> = exponents
