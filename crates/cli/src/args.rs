@@ -1,5 +1,6 @@
 //! What may be typed: one definition for parsing, help and completions.
 
+use crate::claims::ClaimsArgs;
 use crate::theory::TheoryArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub enum Command {
     Intervene(InterveneArgs),
     /// A solvable model: its closed forms, printed and corrected, beside a simulation that does not use them
     Theory(TheoryArgs),
+    /// Published claims, each with a rule that was written before its data, its runs and a verdict
+    Claims(ClaimsArgs),
     /// A spec with every default filled in, or every key that there is
     Config(ConfigArgs),
     /// Is a campaign as it was written, and do its runs, trained again, have the same bits?
@@ -540,7 +543,7 @@ fn parse_age(text: &str) -> Result<Duration, String> {
 }
 
 /// `90`, `90s`, `5m`, `2h`, with a decimal point if need be.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let (number, unit) = match text.char_indices().last() {
         Some((i, 's')) => (&text[..i], 1.0),

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the command reads the environment (NO_COLOR, TERM) and the clock (progress), once, and passes what it finds")]
 
 mod args;
+mod claims;
 mod config;
 mod doctor;
 mod eval;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Explain(a) => explain::explain(&a),
         Command::Eval(a) => eval::eval(&a),
         Command::Intervene(a) => intervene::intervene(&a),
+        Command::Claims(a) => claims::claims(&a),
         Command::Config(a) => config::config(&a),
         Command::Theory(a) => theory::theory(&a),
         Command::Verify(a) => verify::verify(&a),

@@ -7,6 +7,7 @@
 //! | job → results, with signals, wall time, checkpoints and threads | [`runner`], [`threads`], [`signals`] |
 //! | results → the campaign folder, and back | [`mod@record`], [`result`], [`locate`] |
 //! | arms compared at equal tuning budget | [`tournament`] |
+//! | published claims, their experiments and verdicts | [`claims`] |
 //! | results → words, JSON, figures | [`words`], [`json`], [`picture`] |
 //! | results → files of other programs | [`export`] |
 //! | what a step costs, and what the machine can do | [`explain`], [`machine`] |
@@ -17,6 +18,7 @@
 //! The lab owns the clock, the threads and the signals; everything below computes.
 
 pub mod campaign;
+pub mod claims;
 mod error;
 pub mod eval;
 pub mod explain;

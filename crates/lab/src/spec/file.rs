@@ -128,6 +128,10 @@ pub fn parse_any(text: &str) -> Result<File, SpecError> {
             tournament = Some(TournamentTable::read(keys)?);
             continue;
         }
+        // What an experiment of the claims ledger says beside its sweep: `claims::experiment` reads it.
+        if name == "experiment" && value.is_table() {
+            continue;
+        }
         let Some(section) = Section::parse(&name) else {
             return Err(SpecError::unknown(shown(&name), "section", &shown(&name), Section::all().into_iter().map(Section::name)));
         };

@@ -9,9 +9,11 @@
 //! | the phase diagram of Liu et al. | [`phase`] |
 //! | survival curves by a key, with their tests | [`survival`] |
 //! | a law with its nulls | [`law`] |
+//! | what a curve was at a time of each run | [`measure`](mod@measure) |
 
 pub mod axis;
 pub mod law;
+pub mod measure;
 pub mod phase;
 pub mod rows;
 pub mod select;

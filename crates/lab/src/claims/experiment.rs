@@ -1,0 +1,151 @@
+//! An experiment: a sweep file with a table `[experiment]`.
+
+use crate::Error;
+use crate::campaign::Design;
+use crate::claims::claim::{number, only, text};
+use crate::presets;
+use crate::spec::file::{self, SweepTable};
+use crate::spec::sweep::{Key, Sweep};
+use crate::spec::{Base, Section};
+use pennydrop_registry::SpecError;
+use std::collections::BTreeSet;
+use toml::{Table, Value};
+
+const KEYS: [&str; 7] = ["about", "measure", "full", "check", "f64", "cost_core_hours", "full_core_hours"];
+
+/// How much of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// As its file says.
+    Reduced,
+    /// The whole grid.
+    Full,
+    /// What is trained again to see whether the results still hold.
+    Check,
+    /// The same runs in double precision, from the same first weights.
+    Twins,
+}
+
+/// An experiment as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// Its name, that of its file.
+    pub name: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// What is measured beside the times: `SERIES@WHEN`.
+    pub measure: Vec<String>,
+    /// Words that make it the whole grid.
+    pub full: Vec<String>,
+    /// Words that cut it to a sample.
+    pub check: Vec<String>,
+    /// Words that cut it to the runs with twins; none: no twins.
+    pub f64: Vec<String>,
+    /// What it costs.
+    pub cost_core_hours: Option<f64>,
+    /// What the whole grid costs.
+    pub full_core_hours: Option<f64>,
+    base: Base,
+    sweep: SweepTable,
+    table: Table,
+}
+
+fn words(table: &Table, key: &str) -> Result<Vec<String>, SpecError> {
+    match table.get(key) {
+        None => Ok(Vec::new()),
+        Some(v) => {
+            let list = v.as_array().and_then(|a| a.iter().map(|w| w.as_str().map(str::to_string)).collect::<Option<Vec<_>>>());
+            list.ok_or_else(|| SpecError::new(format!("experiment.{key}"), "this is no list of words", "[\"seed=range(0,8)\"]"))
+        }
+    }
+}
+
+/// The keys that a word says.
+fn keys(word: &str) -> Vec<Key> {
+    Sweep::parse(&[word]).map_or(Vec::new(), |s| s.keys().into_iter().cloned().chain(s.fixed.iter().map(|f| (f.section, f.key.clone()))).collect())
+}
+
+impl Experiment {
+    /// Reads an experiment.
+    ///
+    /// # Errors
+    /// What is wrong in its table `[experiment]`, or in the sweep.
+    pub fn parse(name: &str, source: &str) -> Result<Experiment, SpecError> {
+        let table = crate::claims::claim::table("experiment", source)?;
+        let Some(Value::Table(own)) = table.get("experiment") else {
+            return Err(SpecError::new("experiment", "the file has no table [experiment]", "[experiment] with about = \"…\""));
+        };
+        only(own, "experiment.", &KEYS)?;
+        let file = file::parse_any(source)?;
+        let Some(sweep) = file.sweep else { return Err(SpecError::new("sweep", "the file has no table [sweep]", "[sweep] with base and words")) };
+        if sweep.until.is_some() {
+            return Err(SpecError::new("sweep.until", "an experiment says its seeds beforehand", "seeds = N"));
+        }
+        let mut entries = match sweep.base.as_deref() {
+            Some(preset) => presets::find(preset).map_err(|e| SpecError::new("sweep.base", e.to_string(), "a preset"))?.base()?.entries,
+            None => Vec::new(),
+        };
+        entries.extend(file.entries);
+        let measure = words(own, "measure")?;
+        for m in &measure {
+            crate::view::measure::Measure::parse(m)?;
+        }
+        Ok(Experiment {
+            name: name.to_string(),
+            about: text(own, "about", "experiment.about")?,
+            measure,
+            full: words(own, "full")?,
+            check: words(own, "check")?,
+            f64: words(own, "f64")?,
+            cost_core_hours: number(own, "cost_core_hours", "experiment.cost_core_hours")?,
+            full_core_hours: number(own, "full_core_hours", "experiment.full_core_hours")?,
+            base: Base { label: name.to_string(), entries },
+            sweep,
+            table,
+        })
+    }
+
+    /// Words over the file's: what is said in `over` holds, and a seed replaces the file's seeds.
+    fn words(&self, over: &[&[String]]) -> Vec<String> {
+        let mut all = self.sweep.words.clone();
+        if let Some(n) = self.sweep.seeds.filter(|_| !all.iter().any(|w| keys(w).iter().any(|k| k.0 == Section::Seed))) {
+            all.push(format!("seed=range(0,{n})"));
+        }
+        for more in over {
+            let said: BTreeSet<Key> = more.iter().flat_map(|w| keys(w)).collect();
+            let seeds = said.iter().any(|k| k.0 == Section::Seed && k.1.is_empty());
+            all.retain(|w| !keys(w).iter().any(|k| said.contains(k) || seeds && k.0 == Section::Seed));
+            all.extend(more.iter().cloned());
+        }
+        all
+    }
+
+    /// The runs of a scope; `None` where the experiment has none. Twins follow the file, not the whole grid.
+    ///
+    /// # Errors
+    /// The words make no campaign.
+    pub fn design(&self, scope: Scope) -> Result<Option<Design>, Error> {
+        let double = ["train.precision=f64".to_string()];
+        let words = match scope {
+            Scope::Reduced => self.words(&[]),
+            Scope::Full if self.full.is_empty() => self.words(&[]),
+            Scope::Full => self.words(&[&self.full]),
+            Scope::Check if self.check.is_empty() => return Ok(None),
+            Scope::Check => self.words(&[&self.check]),
+            Scope::Twins if self.f64.is_empty() => return Ok(None),
+            Scope::Twins => self.words(&[&self.f64, &double]),
+        };
+        Design::new(self.base.clone(), Sweep::parse(&words)?, Vec::new(), None).map(Some)
+    }
+
+    /// What it says in canonical form, without what decides nothing.
+    pub fn rule(&self) -> String {
+        let mut t = self.table.clone();
+        if let Some(Value::Table(own)) = t.get_mut("experiment") {
+            for key in ["about", "check", "cost_core_hours", "full_core_hours"] {
+                own.remove(key);
+            }
+        }
+        t.to_string()
+    }
+}

@@ -1,0 +1,150 @@
+//! Where claims lie: a folder of files, or the copy in the program.
+
+use crate::Error;
+use crate::claims::claim::Claim;
+use crate::claims::data::Data;
+use crate::claims::experiment::Experiment;
+use crate::spec::grammar::shown;
+use pennydrop_registry::{SpecError, nearest};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+include!(concat!(env!("OUT_DIR"), "/claims.rs"));
+
+/// Largest file of a ledger in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// Claims, experiments and results.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    /// The folder; `None` for the copy in the program, which cannot be written.
+    pub folder: Option<PathBuf>,
+    /// Claims by id, `paper/number`.
+    pub claims: BTreeMap<String, Claim>,
+    /// Experiments by name.
+    pub experiments: BTreeMap<String, Experiment>,
+    /// Results by the name of their experiment.
+    pub data: BTreeMap<String, Data>,
+    /// Judged results as they were written, by id.
+    pub written: BTreeMap<String, String>,
+}
+
+impl Ledger {
+    /// The ledger of this folder, or else `claims/` where the command runs, or else the one in the program.
+    ///
+    /// # Errors
+    /// A file that cannot be read or says what none may say; the message names it.
+    pub fn open(folder: Option<&Path>) -> Result<Ledger, Error> {
+        let here = Path::new("claims");
+        match folder.or(here.join("experiments").is_dir().then_some(here)) {
+            None => Ledger::of(None, EMBEDDED.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()),
+            Some(folder) if !folder.is_dir() => {
+                Err(Error::usage(format!("there is no folder {}", folder.display()), "--claims names a folder with experiments/ and a folder a paper"))
+            }
+            Some(folder) => {
+                let mut files = BTreeMap::new();
+                walk(folder, "", 0, &mut files)?;
+                Ledger::of(Some(folder.to_path_buf()), files)
+            }
+        }
+    }
+
+    /// The copy in the program.
+    ///
+    /// # Errors
+    /// A file in it is malformed: found by a test.
+    pub fn embedded() -> Result<Ledger, Error> {
+        Ledger::of(None, EMBEDDED.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect())
+    }
+
+    fn of(folder: Option<PathBuf>, files: BTreeMap<String, String>) -> Result<Ledger, Error> {
+        let mut ledger = Ledger { folder, ..Ledger::default() };
+        for (path, text) in files {
+            let place = ledger.folder.as_deref().unwrap_or(Path::new("claims")).join(&path);
+            let within = |error: SpecError| Error::SpecFile { path: place.clone(), error };
+            let Some((paper, file)) = path.split_once('/') else { continue };
+            let Some((stem, extension)) = file.rsplit_once('.') else { continue };
+            match (paper, extension) {
+                ("experiments", "toml") => {
+                    ledger.experiments.insert(stem.to_string(), Experiment::parse(stem, &text).map_err(within)?);
+                }
+                ("experiments", "csv") => {
+                    ledger.data.insert(stem.to_string(), Data::parse(&text).map_err(|why| Error::Damaged { path: place.clone(), why })?);
+                }
+                (_, "toml") => {
+                    let claim = Claim::parse(&text).map_err(within)?;
+                    if claim.paper != paper || claim.number != stem {
+                        let said = format!("the file says {}, and lies at {paper}/{stem}", claim.id());
+                        return Err(within(SpecError::new("paper", said, format!("paper = \"{paper}\" and number = \"{stem}\""))));
+                    }
+                    ledger.claims.insert(claim.id(), claim);
+                }
+                (_, "json") => {
+                    ledger.written.insert(format!("{paper}/{stem}"), text);
+                }
+                _ => {}
+            }
+        }
+        for claim in ledger.claims.values() {
+            for part in &claim.parts {
+                if !ledger.experiments.contains_key(&part.experiment) {
+                    let path = ledger.folder.as_deref().unwrap_or(Path::new("claims")).join(format!("{}.toml", claim.id()));
+                    let names = ledger.experiments.keys().map(String::as_str);
+                    return Err(Error::SpecFile { path, error: SpecError::unknown("part.experiment", "experiment", &shown(&part.experiment), names) });
+                }
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// The claims that a word means: an id, a paper, or `all`.
+    ///
+    /// # Errors
+    /// There is none; the nearest is named.
+    pub fn find(&self, word: &str) -> Result<Vec<&Claim>, Error> {
+        let found: Vec<&Claim> = self.claims.values().filter(|c| word == "all" || c.paper == word || c.id() == word).collect();
+        if found.is_empty() {
+            let names = || self.claims.keys().map(String::as_str).chain(self.claims.values().map(|c| c.paper.as_str()));
+            let near = nearest(word, names()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            return Err(Error::usage(format!("there is no claim or paper `{}`{near}", shown(word)), "`pennydrop claims list` has them all"));
+        }
+        Ok(found)
+    }
+
+    /// The experiments that these claims need, in order of name.
+    pub fn needed(&self, claims: &[&Claim]) -> Vec<&Experiment> {
+        let names: std::collections::BTreeSet<&str> = claims.iter().flat_map(|c| c.parts.iter().map(|p| p.experiment.as_str())).collect();
+        names.into_iter().filter_map(|n| self.experiments.get(n)).collect()
+    }
+
+    /// The hash of a claim's rule: what it says and the experiments that decide it, without comments, costs and words that decide nothing.
+    pub fn rule_hash(&self, claim: &Claim) -> String {
+        let mut text = claim.rule();
+        for experiment in self.needed(&[claim]) {
+            text += &format!("\n# {}\n{}", experiment.name, experiment.rule());
+        }
+        crate::spec::resolve::short_hash(&text, 32)
+    }
+}
+
+fn walk(root: &Path, under: &str, depth: usize, files: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    let folder = root.join(under);
+    let system = |path: &Path, e: std::io::Error| Error::System { doing: format!("read {}", path.display()), why: e.to_string() };
+    for entry in std::fs::read_dir(&folder).map_err(|e| system(&folder, e))? {
+        let path = entry.map_err(|e| system(&folder, e))?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
+        let inside = if under.is_empty() { name.to_string() } else { format!("{under}/{name}") };
+        if path.is_dir() {
+            if depth == 0 && !name.starts_with('.') {
+                walk(root, &inside, 1, files)?;
+            }
+        } else if [".toml", ".csv", ".json"].iter().any(|e| name.ends_with(e)) && !name.starts_with('.') {
+            let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+            if size > LARGEST {
+                return Err(Error::usage(format!("{} has {size} bytes", path.display()), "a file of a ledger has at most 64 MiB"));
+            }
+            files.insert(inside, std::fs::read_to_string(&path).map_err(|e| system(&path, e))?);
+        }
+    }
+    Ok(())
+}

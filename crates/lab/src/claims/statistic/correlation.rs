@@ -1,0 +1,70 @@
+//! Whether two numbers go together over runs.
+
+use super::{LEVEL, OF_SHARES, Statistic, bootstrap, number};
+use crate::claims::claim::Published;
+use crate::claims::data::{Data, NoData, Run};
+use crate::claims::rule::{Estimate, Scale};
+use crate::claims::statistic::Query;
+use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_stats::spearman_correlation;
+
+pub static STATISTIC: Statistic = Statistic {
+    row: Row {
+        name: "correlation",
+        summary: "Spearman's or Pearson's correlation of two columns, or of a column and a time, over runs",
+        source: "Bonett & Wright (2000)",
+        params: &[
+            Param { key: "of", kind: Kind::Str, default: Default::Required, doc: "a column, or t_mem, t_grok, delay" },
+            Param { key: "x", kind: Kind::Str, default: Default::Required, doc: "the other" },
+            Param { key: "how", kind: Kind::Choice(&["spearman", "pearson"]), default: Default::Str("spearman"), doc: "which" },
+        ],
+    },
+    against: false,
+    along: false,
+    published: number,
+    columns,
+    estimate,
+};
+
+const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
+
+fn columns(args: &Args) -> Vec<String> {
+    [args.str("of"), args.str("x")].into_iter().filter(|c| !TIMES.contains(c)).map(str::to_string).collect()
+}
+
+fn value(data: &Data, run: &Run, column: &str) -> Option<f64> {
+    match column {
+        "t_mem" => run.t_mem.map(|t| t as f64),
+        "t_grok" => run.t_grok.map(|t| t as f64),
+        "delay" => Some(run.t_grok? as f64 - run.t_mem? as f64),
+        _ => data.number(run, column),
+    }
+}
+
+fn pearson(x: &[f64], y: &[f64], sample: &[usize]) -> f64 {
+    let n = sample.len() as f64;
+    let mean = |v: &[f64]| sample.iter().map(|i| v[*i]).sum::<f64>() / n;
+    let (mx, my) = (mean(x), mean(y));
+    let sum = |f: &dyn Fn(usize) -> f64| sample.iter().map(|i| f(*i)).sum::<f64>();
+    sum(&|i| (x[i] - mx) * (y[i] - my)) / libm::sqrt(sum(&|i| (x[i] - mx) * (x[i] - mx)) * sum(&|i| (y[i] - my) * (y[i] - my)))
+}
+
+fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, NoData> {
+    let runs = q.runs(data)?;
+    let both = |r: &&'_ Run| Some((value(data, r, q.args.str("x"))?, value(data, r, q.args.str("of"))?));
+    let kept: Vec<&Run> = runs.iter().copied().filter(|r| both(r).is_some()).collect();
+    let (x, y): (Vec<f64>, Vec<f64>) = kept.iter().filter_map(both).unzip();
+    if x.len() < 5 {
+        return Err(NoData(format!("{} runs have both values, and 5 are needed", x.len())));
+    }
+    let (n, censored) = (x.len(), runs.len() - x.len());
+    let (value, low, high) = if q.args.str("how") == "pearson" {
+        let i = bootstrap(&[kept], |s| pearson(&x, &y, s))?;
+        (i.estimate, i.low, i.high)
+    } else {
+        let c = spearman_correlation(&x, &y)?;
+        let (low, high) = c.interval(LEVEL)?.unwrap_or((-1.0, 1.0));
+        (c.estimate, low, high)
+    };
+    Ok(Estimate { value, low, high, n, censored, scale: Scale::Linear, no_effect: Some(0.0), margin: OF_SHARES, relative: false, note: "runs with both values only".into() })
+}

@@ -1,0 +1,110 @@
+//! Statistics against data made by hand, censored rows among them.
+
+use super::*;
+use crate::known::End;
+
+/// Settings x = 1, 2, 4 with `times`: `None` is censored at 1000.
+fn data(times: &[(f64, [Option<u64>; 3])]) -> Data {
+    let mut d = Data { keys: vec!["optim.lr".into()], measures: vec!["norm@end".into()], ..Data::default() };
+    for (x, seeds) in times {
+        for (s, t) in seeds.iter().enumerate() {
+            d.runs.push(Run {
+                id: format!("{:016x}", d.runs.len()),
+                values: vec![x.to_string()],
+                seeds: [s as i64; 4],
+                steps: t.map_or(1000, |t| t + 10),
+                budget: 1000,
+                end: if t.is_some() { End::Grokked } else { End::Steps },
+                t_mem: Some(10),
+                t_grok: *t,
+                wall_s: 1.0,
+                twin: false,
+                measured: vec![Some(x * 10.0 + s as f64)],
+            });
+        }
+    }
+    d
+}
+
+fn ask(d: &Data, text: &str, published: Option<Published>) -> Result<Estimate, String> {
+    let q = Query::parse(&text.parse::<Table>().unwrap()).map_err(|e| e.to_string())?;
+    q.accepts(published.as_ref()).map_err(|e| e.to_string())?;
+    q.estimate(d, published.as_ref()).map_err(|e| e.0)
+}
+
+fn number(x: f64) -> Option<Published> {
+    Some(Published::Number(x))
+}
+
+#[test]
+fn medians_keep_the_censored() {
+    let d = data(&[(1.0, [Some(100), Some(300), None]), (2.0, [None, None, Some(500)])]);
+    let e = ask(&d, "name = 'time'\nwhere = { 'optim.lr' = 1 }", number(1.0)).unwrap();
+    assert_eq!((e.value, e.low, e.high, e.n, e.censored), (300.0, 100.0, f64::INFINITY, 3, 1));
+    let e = ask(&d, "name = 'time'\nwhere = { 'optim.lr' = 2 }", number(1.0)).unwrap();
+    assert!(e.value.is_infinite() && e.low == 500.0, "{e:?}");
+    let e = ask(&d, "name = 'time'\nof = 'delay'\nwhere = { 'optim.lr' = '<2' }", number(1.0)).unwrap();
+    assert_eq!(e.value, 290.0);
+}
+
+#[test]
+fn ratios_are_paired_by_seed() {
+    let d = data(&[(1.0, [Some(100), Some(200), Some(400)]), (2.0, [Some(200), Some(400), Some(800)])]);
+    let e = ask(&d, "name = 'ratio'\nwhere = { 'optim.lr' = 2 }\nagainst = { 'optim.lr' = 1 }", number(2.0)).unwrap();
+    assert_eq!((e.value, e.low, e.high, e.note.as_str()), (2.0, 2.0, 2.0, "paired by seed"));
+}
+
+#[test]
+fn exponents_are_those_that_were_put_in() {
+    let d = data(&[(1.0, [Some(800), Some(800), Some(800)]), (2.0, [Some(400), Some(400), Some(400)]), (4.0, [Some(200), Some(200), Some(200)])]);
+    let e = ask(&d, "name = 'exponent'\nx = 'optim.lr'", number(-1.0)).unwrap();
+    assert!((e.value + 1.0).abs() < 1e-12, "{e:?}");
+    let censored = data(&[(1.0, [Some(900), Some(700), None]), (2.0, [Some(390), Some(410), Some(450)]), (4.0, [Some(190), Some(210), Some(200)])]);
+    let e = ask(&censored, "name = 'exponent'\nx = 'optim.lr'", number(-1.0)).unwrap();
+    assert!(e.censored == 1 && e.value < -0.9 && e.low <= e.value && e.value <= e.high, "{e:?}");
+}
+
+#[test]
+fn shares_values_orders_and_differences() {
+    let d = data(&[(1.0, [Some(100), Some(300), None]), (2.0, [Some(200), Some(250), Some(500)])]);
+    let e = ask(&d, "name = 'share'\nwhere = { 'optim.lr' = 1 }", number(1.0)).unwrap();
+    // Clopper & Pearson for 2 of 3.
+    assert!((e.value - 2.0 / 3.0).abs() < 1e-12 && (e.low - 0.0943).abs() < 1e-3 && (e.high - 0.9916).abs() < 1e-3, "{e:?}");
+    let e = ask(&d, "name = 'value'\nof = 'norm@end'\nwhere = { 'optim.lr' = 1 }", number(11.0)).unwrap();
+    assert_eq!((e.value, e.low, e.high), (11.0, 10.0, 12.0));
+    // Seed 0 increases, seed 1 does not; of seed 2 the first is censored later than the second's event.
+    let e = ask(&d, "name = 'order'\nalong = [{ 'optim.lr' = 1 }, { 'optim.lr' = 2 }]", None).unwrap();
+    assert!((e.value - 1.0 / 3.0).abs() < 1e-12, "{e:?}");
+    let e = ask(&d, "name = 'difference'\nof = 'norm@end'\nwhere = { 'optim.lr' = 2 }\nagainst = { 'optim.lr' = 1 }", number(10.0)).unwrap();
+    assert_eq!((e.value, e.low, e.high), (10.0, 10.0, 10.0));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let d = data(&[(1.0, [Some(100), Some(300), None])]);
+    let says = |text: &str, part: &str| {
+        let e = ask(&d, text, number(1.0)).unwrap_err();
+        assert!(e.contains(part), "{e}");
+    };
+    says("name = 'tme'", "did you mean `time`");
+    says("name = 'time'\nwhere = { 'optim.momentum' = 1 }", "no run has the key `optim.momentum`");
+    says("name = 'value'\nof = 'loss@end'", "no column `loss@end`");
+    says("name = 'time'\nwhere = { 'optim.lr' = 3 }", "no run has optim.lr=3");
+    says("name = 'ratio'", "needs it");
+}
+
+#[test]
+fn a_third_of_the_budget_hides_what_came_later() {
+    let cut = data(&[(1.0, [Some(100), Some(400), None])]).cut(1.0 / 3.0);
+    assert_eq!(cut.runs.iter().map(|r| (r.t_grok, r.steps)).collect::<Vec<_>>(), [(Some(100), 110), (None, 333), (None, 333)]);
+}
+
+#[test]
+fn results_read_back() {
+    let mut d = data(&[(1.0, [Some(100), None, Some(3)])]);
+    d.head = vec![("experiment".into(), "e".into())];
+    d.fixed.insert("task.p".into(), "[7, \"x\"]".into());
+    d.runs[0].values[0] = "[a,\"b\"]".into();
+    assert_eq!(Data::parse(&d.to_csv()).unwrap(), d);
+    assert!(Data::parse(&d.to_csv().replace(",1000,", ",x,")).unwrap_err().contains("line"));
+}
