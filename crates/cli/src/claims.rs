@@ -148,7 +148,16 @@ fn list(folder: Option<&Path>, paper: &str, as_json: bool) -> Result<u8, Error> 
             None => format!("{:.2}", j.accounting.core_hours),
         };
         let runs = count(j.accounting.runs as u64);
-        rows.push(vec![j.claim.id(), j.words(), j.claim.kind.name().into(), j.claim.strength.clone(), runs, hours, notes(&ledger, j).join("; "), j.claim.claim.clone()]);
+        rows.push(vec![
+            j.claim.id(),
+            j.words(),
+            j.claim.kind.name().into(),
+            j.claim.strength.clone(),
+            runs,
+            hours,
+            notes(&ledger, j).join("; "),
+            j.claim.claim.clone(),
+        ]);
     }
     output::data(&output::table(&rows));
     let of = |v: Verdict| judged.iter().filter(|j| j.verdict == v).count();
@@ -171,7 +180,10 @@ fn show(folder: Option<&Path>, id: &str, as_json: bool) -> Result<u8, Error> {
     let found = ledger.find(id)?;
     let judged = judge(&ledger, &found);
     let [j] = &judged[..] else {
-        return Err(Error::usage(format!("`{id}` means {} claims", judged.len()), format!("one of {}", found.iter().map(|c| c.id()).collect::<Vec<_>>().join(", "))));
+        return Err(Error::usage(
+            format!("`{id}` means {} claims", judged.len()),
+            format!("one of {}", found.iter().map(|c| c.id()).collect::<Vec<_>>().join(", ")),
+        ));
     };
     if as_json {
         output::json(&j.to_json());
@@ -202,7 +214,17 @@ fn show(folder: Option<&Path>, id: &str, as_json: bool) -> Result<u8, Error> {
                     let interval = format!("{} to {}", short(e.low), short(e.high));
                     let delta = format!("{} [{}, {}]", short(d.delta), short(d.low), short(d.high));
                     let holm = p.holm.map_or("–".into(), short);
-                    vec![short(e.value), interval, paper, delta, short(d.margin), e.n.to_string(), e.censored.to_string(), holm, p.verdict.name().to_string() + &more]
+                    vec![
+                        short(e.value),
+                        interval,
+                        paper,
+                        delta,
+                        short(d.margin),
+                        e.n.to_string(),
+                        e.censored.to_string(),
+                        holm,
+                        p.verdict.name().to_string() + &more,
+                    ]
                 }
                 _ => vec!["–".into(), "–".into(), paper, "–".into(), "–".into(), "–".into(), "–".into(), "–".into(), p.verdict.name().to_string()],
             };
@@ -250,7 +272,10 @@ fn new(folder: Option<&Path>, id: &str) -> Result<u8, Error> {
     let papers: BTreeSet<&str> = ledger.claims.values().map(|c| c.paper.as_str()).collect();
     if !papers.contains(paper) && pennydrop_registry::nearest(paper, papers.iter().copied()).is_some_and(|n| n.len().abs_diff(paper.len()) <= 1) {
         let near = pennydrop_registry::nearest(paper, papers.iter().copied()).unwrap_or_default();
-        return Err(Error::usage(format!("there is no card `{paper}` in the ledger, and `{near}` is almost it"), format!("write {near}, or name a new paper more differently")));
+        return Err(Error::usage(
+            format!("there is no card `{paper}` in the ledger, and `{near}` is almost it"),
+            format!("write {near}, or name a new paper more differently"),
+        ));
     }
     let free = (1..).map(|n: u32| n.to_string()).find(|n| !folder.join(paper).join(format!("{n}.toml")).exists()).unwrap_or_default();
     let number = number.unwrap_or(&free);
@@ -368,7 +393,11 @@ fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
     let signals = Signals::listen()?;
     let conditions = Conditions { threads: threads(a.threads), signals: &signals, watch: &Unwatched };
     let deadline = a.budget.map(|b| Instant::now() + b);
-    let talk = |text: String| if !a.quiet { output::talk(&text) };
+    let talk = |text: String| {
+        if !a.quiet {
+            output::talk(&text)
+        }
+    };
     let scope = if a.full { Scope::Full } else { Scope::Reduced };
     let target = ledger.folder.clone().unwrap_or_else(|| PathBuf::from("claims"));
     let mut open_runs = Vec::new();

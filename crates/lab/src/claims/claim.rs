@@ -143,7 +143,8 @@ fn word(table: &Table, key: &str, allowed: &[&str]) -> Result<String, SpecError>
 /// Reads a file of TOML; the error says the line.
 pub(crate) fn table(what: &str, text: &str) -> Result<Table, SpecError> {
     text.parse().map_err(|e: toml::de::Error| {
-        let line = e.span().map_or(String::new(), |s| format!(" in line {}", 1 + text.as_bytes()[..s.start.min(text.len())].iter().filter(|b| **b == b'\n').count()));
+        let line =
+            e.span().map_or(String::new(), |s| format!(" in line {}", 1 + text.as_bytes()[..s.start.min(text.len())].iter().filter(|b| **b == b'\n').count()));
         SpecError::new(what, format!("this is not TOML{line}: {}", shown(e.message())), "lines KEY = VALUE and tables [[part]]")
     })
 }
@@ -213,7 +214,11 @@ impl Claim {
         };
         let reason = claim.waiting.is_some() || claim.not_testable.is_some() || claim.identity.is_some();
         if claim.parts.is_empty() && !reason {
-            return Err(SpecError::new("part", "the claim has no part that could decide it", "a table [[part]], or `waiting`, `not_testable` or `identity` with the reason"));
+            return Err(SpecError::new(
+                "part",
+                "the claim has no part that could decide it",
+                "a table [[part]], or `waiting`, `not_testable` or `identity` with the reason",
+            ));
         }
         if claim.waiting.is_some() && claim.cost_core_hours.is_none() {
             return Err(SpecError::new("cost_core_hours", "a claim that waits says what it would cost", "core-hours"));

@@ -38,7 +38,8 @@ impl Filter {
                 _ => return Err(wrong()),
             };
             let signs = [(">=", Compare::AtLeast), ("<=", Compare::AtMost), (">", Compare::Above), ("<", Compare::Below)];
-            let (compare, rest) = signs.into_iter().find_map(|(s, c)| text.strip_prefix(s).map(|r| (c, r.trim().to_string()))).unwrap_or((Compare::Equal, text));
+            let (compare, rest) =
+                signs.into_iter().find_map(|(s, c)| text.strip_prefix(s).map(|r| (c, r.trim().to_string()))).unwrap_or((Compare::Equal, text));
             if compare != Compare::Equal && rest.parse::<f64>().is_err() {
                 return Err(SpecError::new(key, format!("`{}` is no number to compare with", shown(&rest)), "\">=1\""));
             }

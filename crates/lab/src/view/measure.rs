@@ -38,7 +38,8 @@ impl Measure {
     /// # Errors
     /// It is written otherwise.
     pub fn parse(word: &str) -> Result<Measure, SpecError> {
-        let wrong = || SpecError::new("measure", format!("`{}` says no curve and no time", shown(word)), "SERIES@WHEN, with WHEN start, t_mem, t_grok, end or a step");
+        let wrong =
+            || SpecError::new("measure", format!("`{}` says no curve and no time", shown(word)), "SERIES@WHEN, with WHEN start, t_mem, t_grok, end or a step");
         let (series, when) = word.rsplit_once('@').ok_or_else(wrong)?;
         let when = match when {
             "start" => When::Start,
@@ -66,7 +67,12 @@ pub fn measure(rows: &mut Rows, record: &Record, words: &[String]) -> Result<(),
     let scan = record.campaign().scan("curves", &[&["run_id", "step"], &columns[..]].concat())?;
     for series in &columns {
         if scan.get(series).is_none() {
-            return Err(SpecError::new("measure", format!("the record has no curve `{}`", shown(series)), "norm, logit_scale, test_loss, train_accuracy, …: `pennydrop export DIR --table curves` has them all").into());
+            return Err(SpecError::new(
+                "measure",
+                format!("the record has no curve `{}`", shown(series)),
+                "norm, logit_scale, test_loss, train_accuracy, …: `pennydrop export DIR --table curves` has them all",
+            )
+            .into());
         }
     }
     let place: BTreeMap<u64, usize> = rows.ids.iter().copied().zip(0..).collect();

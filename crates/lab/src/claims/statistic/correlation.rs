@@ -66,5 +66,16 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         let (low, high) = c.interval(LEVEL)?.unwrap_or((-1.0, 1.0));
         (c.estimate, low, high)
     };
-    Ok(Estimate { value, low, high, n, censored, scale: Scale::Linear, no_effect: Some(0.0), margin: OF_SHARES, relative: false, note: "runs with both values only".into() })
+    Ok(Estimate {
+        value,
+        low,
+        high,
+        n,
+        censored,
+        scale: Scale::Linear,
+        no_effect: Some(0.0),
+        margin: OF_SHARES,
+        relative: false,
+        note: "runs with both values only".into(),
+    })
 }

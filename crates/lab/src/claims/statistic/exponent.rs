@@ -70,7 +70,11 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
     if distinct.len() < 2 || !seen.iter().any(|o| o.event) {
-        return Err(NoData(format!("a slope needs two values of `{column}` and an event: there are {} and {}", distinct.len(), seen.iter().filter(|o| o.event).count())));
+        return Err(NoData(format!(
+            "a slope needs two values of `{column}` and an event: there are {} and {}",
+            distinct.len(),
+            seen.iter().filter(|o| o.event).count()
+        )));
     }
     let i = bootstrap(&groups, |s| slope(&x, &seen, s))?;
     Ok(Estimate {

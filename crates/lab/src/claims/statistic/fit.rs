@@ -122,7 +122,11 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         if with.is_empty() { whole } else { whole - explained(&x.iter().map(|v| v[..on.len()].to_vec()).collect::<Vec<_>>(), &y, held_out) }
     };
     let i = bootstrap(&groups, statistic)?;
-    let note = if lost > 0 { format!("{} settings; {lost} runs of settings whose median was not reached are left out", groups.len()) } else { format!("{} settings", groups.len()) };
+    let note = if lost > 0 {
+        format!("{} settings; {lost} runs of settings whose median was not reached are left out", groups.len())
+    } else {
+        format!("{} settings", groups.len())
+    };
     Ok(Estimate {
         value: i.estimate,
         low: i.low,

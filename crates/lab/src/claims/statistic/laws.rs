@@ -19,7 +19,12 @@ pub static STATISTIC: Statistic = Statistic {
         params: &[
             OF,
             Param { key: "x", kind: Kind::Str, default: Default::Required, doc: "the covariate, a key or a measured column" },
-            Param { key: "laws", kind: Kind::Strs, default: Default::Strs(&["power", "exponential", "logarithmic", "constant"]), doc: "constant, inverse, proportional, power, exponential, logarithmic, offset" },
+            Param {
+                key: "laws",
+                kind: Kind::Strs,
+                default: Default::Strs(&["power", "exponential", "logarithmic", "constant"]),
+                doc: "constant, inverse, proportional, power, exponential, logarithmic, offset",
+            },
         ],
     },
     against: false,

@@ -107,7 +107,9 @@ impl Query {
         };
         let filter = |key: &str| table.get(key).map_or(Ok(Filter::default()), |v| Filter::parse(&format!("statistic.{key}"), v));
         let need = |key: &str, wanted: bool| match (wanted, table.contains_key(key)) {
-            (true, false) => Err(SpecError::new(format!("statistic.{key}"), format!("statistic `{name}` needs it"), "conditions on keys, { \"optim.lr\" = 1e-3 }")),
+            (true, false) => {
+                Err(SpecError::new(format!("statistic.{key}"), format!("statistic `{name}` needs it"), "conditions on keys, { \"optim.lr\" = 1e-3 }"))
+            }
             (false, true) => Err(SpecError::new(format!("statistic.{key}"), format!("statistic `{name}` has no such key"), "where")),
             _ => Ok(()),
         };

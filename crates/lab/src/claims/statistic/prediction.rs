@@ -15,7 +15,12 @@ pub static STATISTIC: Statistic = Statistic {
         name: "prediction",
         summary: "error of the best null less that of a delay law, on the same runs of settings held out: above 0 the law is better",
         source: "`pennydrop theory laws`",
-        params: &[Param { key: "law", kind: Kind::Str, default: Default::Required, doc: "a delay law, or the beginning of the names of its conventions, of which the best counts" }],
+        params: &[Param {
+            key: "law",
+            kind: Kind::Str,
+            default: Default::Required,
+            doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
+        }],
     },
     against: false,
     along: false,
@@ -68,7 +73,8 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         groups.iter().enumerate().flat_map(|(setting, g)| g.iter().map(move |r| calibrate::Run { measured: measured(data, r), setting })).collect();
     let judged = |l: &'static Law| judge(l, &runs, false).filter(|j| j.error.is_finite()).map(|j| (l, j));
     let ours = meant(q.args.str("law")).into_iter().filter_map(judged).min_by(|a, b| a.1.error.total_cmp(&b.1.error));
-    let (law, ours): (&Law, Judged) = ours.ok_or_else(|| NoData(format!("the law `{}` applies to no run, or there is no other setting to calibrate it on", q.args.str("law"))))?;
+    let (law, ours): (&Law, Judged) =
+        ours.ok_or_else(|| NoData(format!("the law `{}` applies to no run, or there is no other setting to calibrate it on", q.args.str("law"))))?;
     let same = |j: &Judged| error_on_the_same_runs(&ours, j, &runs);
     let nulls = laws().into_iter().filter(|l| l.is_null()).filter_map(judged).filter(|(_, j)| same(j).is_finite());
     let (null, theirs) = nulls.min_by(|a, b| same(&a.1).total_cmp(&same(&b.1))).ok_or_else(|| NoData("no null applies to these runs".into()))?;

@@ -9,7 +9,12 @@ use pennydrop_registry::Row;
 use pennydrop_stats::Observation;
 
 pub static STATISTIC: Statistic = Statistic {
-    row: Row { name: "ratio", summary: "median of `where` over that of `against`, drawn in pairs where both have the same seeds", source: "Efron & Tibshirani (1993)", params: &[OF, AFTER] },
+    row: Row {
+        name: "ratio",
+        summary: "median of `where` over that of `against`, drawn in pairs where both have the same seeds",
+        source: "Efron & Tibshirani (1993)",
+        params: &[OF, AFTER],
+    },
     against: true,
     along: false,
     published: positive,

@@ -16,7 +16,12 @@ pub static STATISTIC: Statistic = Statistic {
         params: &[
             Param { key: "of", kind: Kind::Str, default: Default::Required, doc: "the column, SERIES@WHEN" },
             Param { key: "how", kind: Kind::Choice(&["median", "mean", "cv"]), default: Default::Str("median"), doc: "what of it" },
-            Param { key: "scale", kind: Kind::Choice(&["log", "linear"]), default: Default::Str("log"), doc: "how it is compared; accuracies, shares and cv always as they are" },
+            Param {
+                key: "scale",
+                kind: Kind::Choice(&["log", "linear"]),
+                default: Default::Str("log"),
+                doc: "how it is compared; accuracies, shares and cv always as they are",
+            },
         ],
     },
     against: false,
