@@ -56,6 +56,12 @@ pub enum ClaimsCommand {
     Run(RunArgs),
     /// Train a sample again: do the results in the ledger, and the verdicts, still hold?
     Check(CheckArgs),
+    /// The ledger as a page: one static file that works offline
+    Report {
+        /// The folder for index.html and claims.json
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +113,17 @@ pub fn claims(a: &ClaimsArgs) -> Result<u8, Error> {
         ClaimsCommand::Show { id, json } => show(folder, id, *json),
         ClaimsCommand::Run(r) => run(folder, r),
         ClaimsCommand::Check(c) => check(folder, c),
+        ClaimsCommand::Report { output } => report(folder, output),
     }
+}
+
+fn report(folder: Option<&Path>, to: &Path) -> Result<u8, Error> {
+    let ledger = Ledger::open(folder)?;
+    let judged = judge(&ledger, &ledger.find("all")?);
+    std::fs::create_dir_all(to).map_err(|e| Error::System { doing: format!("make the folder {}", to.display()), why: e.to_string() })?;
+    pennydrop_lab::claims::report::write(&judged, ENGINE, to)?;
+    output::data(&format!("{}\n", to.join("index.html").display()));
+    Ok(0)
 }
 
 /// Whether the file beside a claim says otherwise than its results.

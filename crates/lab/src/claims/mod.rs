@@ -17,6 +17,7 @@ pub mod experiment;
 pub mod guard;
 pub mod judge;
 pub mod ledger;
+pub mod report;
 pub mod rule;
 pub mod select;
 pub mod statistic;

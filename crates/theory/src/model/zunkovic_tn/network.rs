@@ -1,6 +1,6 @@
 //! Part `network`: the full trainable tensor network, trained by the engine, and the effective dimension of its contexts while it learns.
 //!
-//! Every string of 8 bits is trained on, random strings of 100 are tested, as in the paper's code; Adam at 0.005, mean squared error of a sigmoid, one of three
+//! Every string of 8 bits is trained on, long random strings are tested, as in the paper's code; Adam at 0.005, mean squared error of a sigmoid, one of three
 //! regularisations: none, L2 = 1e-4 (Adam's coupled decay), L1 = 1e-3. At every evaluation the left contexts of random strings, read at sites near the
 //! middle, give D_eff (the paper's definition; sites within ±5 of the centre are its code's). Nothing here uses the flow of the frozen map.
 //!
