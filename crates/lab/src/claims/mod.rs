@@ -9,7 +9,7 @@
 //! | an estimate with its interval: a family, a file a member | [`statistic`] |
 //! | estimate → verdict | [`rule`] |
 //! | what could be wrong with a verdict | [`guard`] |
-//! | a claim with everything a page needs | [`judge`] |
+//! | a claim with everything a page needs | [`mod@judge`] |
 
 pub mod claim;
 pub mod data;
