@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for processes")]
 
+mod claims;
 mod errors;
 mod eval;
 mod export;

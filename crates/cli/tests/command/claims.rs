@@ -1,0 +1,148 @@
+//! The ledger of claims, on one of its own.
+
+use crate::call;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const EXPERIMENT: &str = r#"
+[experiment]
+about = "a small network, two decays"
+measure = ["norm@start", "norm@t_grok"]
+full = ["seed=range(0,4)"]
+check = ["optim.weight_decay=3", "seed=0"]
+f64 = []
+cost_core_hours = 0.01
+full_core_hours = 0.02
+
+[sweep]
+base = "norm-clamp-mlp"
+seeds = 3
+words = ["task.p=23", "task.fraction=0.8", "model.d_embed=32", "model.widths=[64]", "optim.lr=0.01", "optim.weight_decay=1,3", "train.grok_level=0.9", "train.steps=2000"]
+"#;
+
+const CLAIM: &str = r#"
+paper = "somebody"
+number = "1"
+place = "Table 1"
+claim = "With more decay it takes longer."
+kind = "number"
+generalising = "delayed generalisation"
+strength = "direct"
+setting = "a small network"
+
+[[ambiguity]]
+what = "the first values"
+resolved = "ours"
+matters = "little"
+
+[[part]]
+name = "ratio of the medians"
+experiment = "small"
+statistic = { name = "ratio", of = "t_grok", where = { "optim.weight_decay" = 3 }, against = { "optim.weight_decay" = 1 } }
+published = 30.0
+
+[[part]]
+name = "all generalise"
+experiment = "small"
+statistic = { name = "share", of = "t_grok" }
+published = 1.0
+margin = 0.95
+"#;
+
+fn ledger(folder: &Path) {
+    fs::create_dir_all(folder.join("claims/experiments")).unwrap();
+    fs::create_dir_all(folder.join("claims/somebody")).unwrap();
+    fs::write(folder.join("claims/experiments/small.toml"), EXPERIMENT).unwrap();
+    fs::write(folder.join("claims/somebody/1.toml"), CLAIM).unwrap();
+}
+
+fn shown(folder: &Path) -> Value {
+    let ran = call(folder, &["claims", "show", "somebody/1", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn a_claim_is_run_judged_checked_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    ledger(at);
+    assert_eq!(shown(at)["verdict"], "waiting");
+    let ran = call(at, &["claims", "run", "somebody"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let judged = shown(at);
+    // More decay shortens the time, and the paper would have it thirty times as long; all runs generalise.
+    assert_eq!(judged["parts"][0]["verdict"], "reversed", "{judged}");
+    assert_eq!(judged["parts"][1]["verdict"], "reproduced", "{judged}");
+    assert_eq!((&judged["verdict"], &judged["runs"], &judged["rule_changed_after_data"]), (&"partly".into(), &6.into(), &false.into()));
+    let csv = at.join("claims/experiments/small.csv");
+    let first = fs::read_to_string(&csv).unwrap();
+    assert!(first.contains("norm@t_grok") && first.contains("# rule somebody/1:"), "{first}");
+    // Asked again, everything is known and nothing changes.
+    assert_eq!(call(at, &["claims", "run", "somebody/1"]).code, 0);
+    let body = |t: &str| t.lines().filter(|l| !l.starts_with('#')).map(String::from).collect::<Vec<_>>();
+    assert_eq!(body(&fs::read_to_string(&csv).unwrap()), body(&first));
+    let ran = call(at, &["claims", "check"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    // A page that fetches nothing.
+    let ran = call(at, &["claims", "report", "-o", "page"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let page = fs::read_to_string(at.join("page/index.html")).unwrap();
+    for part in ["With more decay it takes longer.", "partly", "<svg", "ratio of the medians", "the first values"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http"));
+    // A rule that is changed afterwards shows.
+    fs::write(at.join("claims/somebody/1.toml"), CLAIM.replace("published = 30.0", "published = 1.5")).unwrap();
+    assert_eq!(shown(at)["rule_changed_after_data"], true);
+    fs::write(at.join("claims/somebody/1.toml"), CLAIM).unwrap();
+    // Falsified results are found.
+    let header = first.lines().find(|l| !l.starts_with('#')).unwrap();
+    let column = header.split(',').position(|c| c == "t_grok").unwrap();
+    let forged: Vec<String> = first
+        .lines()
+        .map(|l| {
+            let mut cells: Vec<String> = l.split(',').map(String::from).collect();
+            if !l.starts_with('#') && l != header && cells.len() > column {
+                cells[column] = "17".into();
+            }
+            cells.join(",")
+        })
+        .collect();
+    fs::write(&csv, forged.join("\n") + "\n").unwrap();
+    let ran = call(at, &["claims", "check"]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn mistakes_in_a_ledger_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let says = |change: (&str, &str), parts: &[&str]| {
+        ledger(at);
+        fs::write(at.join("claims/somebody/1.toml"), CLAIM.replace(change.0, change.1)).unwrap();
+        let ran = call(at, &["claims", "list"]);
+        assert_eq!(ran.code, 2, "{change:?}: {}", ran.err);
+        assert!(parts.iter().all(|p| ran.err.contains(p)), "{change:?}: {}", ran.err);
+    };
+    says(("\"ratio\"", "\"ration\""), &["ration", "ratio"]);
+    says(("kind = \"number\"", "kind = \"rumour\""), &["kind", "rumour"]);
+    says(("experiment = \"small\"", "experiment = \"smal\""), &["smal"]);
+    says(("of = \"t_grok\", where", "off = \"t_grok\", where"), &["off"]);
+    says(("place = \"Table 1\"", "place = "), &["TOML"]);
+    ledger(at);
+    let ran = call(at, &["claims", "show", "nobody/3"]);
+    assert!(ran.code == 2 && ran.err.contains("nobody/3"), "{}", ran.err);
+    let ran = call(at, &["claims", "list", "--claims", "elsewhere"]);
+    assert!(ran.code != 0 && ran.err.contains("elsewhere"), "{}", ran.err);
+    // The ledger of the program is whole.
+    fs::remove_dir_all(at.join("claims")).unwrap();
+    let ran = call(at, &["claims", "list", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let all: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(all["claims"].as_array().unwrap().len() >= 39);
+    for key in ["id", "paper", "kind", "strength", "verdict"] {
+        assert!(all["claims"][0][key].is_string(), "{key}");
+    }
+}
