@@ -1,5 +1,5 @@
 use super::super::MODEL;
-use super::report::{Falls, Group, descending, ratio};
+use super::report::{Falls, Group, descending, difference};
 use super::*;
 use crate::numeric::Draws;
 use pennydrop_graph::cpu::Parallel;
@@ -133,8 +133,9 @@ fn verdicts_wait_for_intervals() {
     assert_eq!(descending(&[(3.0, 4.0), (1.0, 2.0), (0.1, 0.5)]), Some(true));
     assert_eq!(descending(&[(3.0, 4.0), (1.0, 3.5), (0.1, 0.5)]), None);
     assert_eq!(descending(&[(1.0, 2.0), (3.0, 4.0), (0.1, 0.5)]), Some(false));
-    let r = ratio(&[1.0, 3.0, 2.0, 2.0], &[4.0, 4.0, 4.0], &mut Draws::new(2, 0, 0));
-    assert!(r.estimate == 0.5 && r.low >= 0.25 && r.low < 0.5 && r.high > 0.5 && r.high <= 0.75, "{r:?}");
+    // Variances 2/3 and 4/3 of four and three values: a standard error of √(1/6 + 4/9).
+    let r = difference(&[1.0, 3.0, 2.0, 2.0], &[4.0, 2.0, 4.0]);
+    assert!((r.estimate + 4.0 / 3.0).abs() < 1e-12 && (r.high - r.estimate - 1.96 * libm::sqrt(1.0 / 6.0 + 4.0 / 9.0)).abs() < 1e-3, "{r:?}");
 }
 
 #[test]
