@@ -84,7 +84,7 @@ impl<'a> Group<'a> {
         let fit = if aligned.errors.len() < 2 { None } else { aligned.fit(low, high, RESAMPLES, draws) };
         let averaged = aligned.mean(&(0..aligned.errors.len()).collect::<Vec<_>>());
         let inside = || aligned.before.iter().zip(&averaged).filter(|(_, e)| (low..=high).contains(*e)).map(|(d, _)| *d);
-        let window = fit.and_then(|_| Some((inside().next()?, inside().last()?)));
+        let window = fit.and_then(|_| Some((inside().next()?, inside().next_back()?)));
         let pairs = runs.iter().filter_map(|r| Some((r.formed()?, r.t_grok? as f64))).collect();
         Group { name, runs, fit, window, pairs, falls: Falls::of(runs, draws) }
     }
