@@ -218,7 +218,7 @@ impl Shown {
     /// Test errors at distances before t_G; not a number before the start, and where no evaluation stands between.
     fn before(&self, distances: &[f64]) -> Option<Vec<f64>> {
         let zero = self.t_grok? as f64;
-        let last = self.steps.iter().copied().filter(|s| *s < zero).next_back()?;
+        let last = self.steps.iter().copied().rfind(|s| *s < zero)?;
         Some(distances.iter().map(|d| if zero - d > last { f64::NAN } else { self.at(&self.errors, zero - d) }).collect())
     }
 }
