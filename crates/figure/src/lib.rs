@@ -61,6 +61,7 @@ pub use page::Source;
 pub use phase::{AxisValues, Phase, PhaseAxis, PhaseCell, PhaseOptions, STATES, phase_svg};
 pub use png::{PngError, png};
 pub use survival::{Estimate, Restricted, SurvivalGroup, SurvivalOptions, survival_svg};
+pub use svg::escape;
 
 /// A curve: `(step, value)` pairs in order of step. Steps are ≥ 0 (points with a negative or non-finite step are skipped);
 /// a non-finite value interrupts the line, and the first one is marked by a cross at the panel's top edge.

@@ -153,8 +153,8 @@ pub(crate) fn px(v: f64) -> String {
     if s == "-0" { "0".into() } else { s.into() }
 }
 
-/// Text made safe for XML: the five special characters escaped, and what XML 1.0 forbids replaced.
-pub(crate) fn escape(s: &str) -> String {
+/// Text made safe for XML and HTML: the five special characters escaped, and what XML 1.0 forbids replaced.
+pub fn escape(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     for c in s.chars() {
         match c {

@@ -132,21 +132,28 @@ fn interrupted_or_not_and_on_any_grid() {
     same(&cut, &whole);
 }
 
+/// Accuracies cross their levels in the very intervals in which interventions fire, so a replay must repeat those.
 #[test]
 fn times_are_exact_through_interventions() {
-    // Everything fires within the interval in which accuracies cross their levels, so replays must repeat it.
-    let words = "rescale.from=t_mem rescale.factor=1.5 reinit.from=20 reinit.share=0.05 noise.from=40 noise.sigma=0.02 clamp.from=60 clamp.factor=1.1 train.steps=500 train.sustain=1.02";
-    let (sparse, dense) = (run(&format!("{words} train.eval=9")), run(&format!("{words} train.eval=100000")));
+    // Evaluations at 10, 100 and 1000 only.
+    let events = "rescale.from=t_mem rescale.on=[layer1.W] rescale.factor=3 reinit.from=12 reinit.on=[layer1.W] noise.from=15 noise.sigma=0.01 noise.times=once clamp.from=60 clamp.factor=1.1";
+    let words = format!("{events} train.steps=1000 train.sustain=1.02");
+    let (sparse, dense) = (run(&format!("{words} train.eval=1")), run(&format!("{words} train.eval=100000")));
     assert_eq!(sparse.weights_hash(), dense.weights_hash());
     let accuracy = dense.curves().column("train_accuracy").unwrap();
     let first = |level: f64| accuracy.iter().position(|a| *a >= level).map(|s| s as u64);
-    let mut seen = 0;
+    let mut seen = Vec::new();
     for c in sparse.outcome().crossings.iter().filter(|c| c.curve.name() == "train" && c.kind.name() == "first") {
         assert_eq!(c.time.map(|t| t.step), first(c.level), "{c:?}");
-        seen += usize::from(c.time.is_some());
+        seen.extend(c.time.map(|t| t.step));
     }
-    assert!(seen > 0);
     assert_eq!(sparse.fired().iter().find(|f| f.0 == "rescale").unwrap().1, first(0.99));
+    // They lie after what fired within the same interval, and without that they would lie elsewhere.
+    assert!(seen.iter().any(|s| (16..100).contains(s)), "{seen:?}");
+    let plain = run("train.steps=1000 train.eval=100000").curves().column("train_accuracy").unwrap();
+    assert!(sparse.outcome().crossings.iter().any(|c| c.curve.name() == "train"
+        && c.kind.name() == "first"
+        && c.time.map(|t| t.step) != plain.iter().position(|a| *a >= c.level).map(|s| s as u64)));
 }
 
 #[test]
@@ -243,6 +250,10 @@ fn tensors_are_frozen_drawn_anew_and_disturbed() {
         assert_eq!(x != y, (4..9).contains(&(j % 32)), "{j}");
     }
     assert_eq!(tensor(&plain, "layer1.W"), tensor(&anew, "layer1.W"));
+    let rows = tensor(&quiet("reinit.from=3 reinit.on=[layer0.W] reinit.begin=2 reinit.end=5"), "layer0.W");
+    for (j, (x, y)) in a.iter().zip(&rows).enumerate() {
+        assert_eq!(x != y, (2..5).contains(&(j / 32)), "{j}");
+    }
     let spread = |v: &[f64]| (v.iter().map(|x| x * x).sum::<f64>() / v.len() as f64).sqrt();
     assert!((spread(&b) / spread(&a) - 1.0).abs() < 0.1);
     let some = tensor(&quiet("reinit.from=3 reinit.on=[layer0.W] reinit.share=0.25"), "layer0.W");
@@ -257,6 +268,20 @@ fn tensors_are_frozen_drawn_anew_and_disturbed() {
     says("reinit.from=3 reinit.axis=2", &["reinit.axis"]);
     says("reinit.from=3 reinit.begin=40", &["reinit.end"]);
     says("rescale.from=0 rescale.factor=[1,2]", &["rescale.factor", "1 words"]);
+}
+
+#[test]
+fn a_nudge_moves_one_weight_by_one_unit_in_the_last_place() {
+    let quiet = |words: &str| run(&format!("optim.lr=0 train.steps=6 {words}")).params().flat_map(|p| p.2).collect::<Vec<f64>>();
+    let plain = quiet("");
+    let moved = |words: &str| -> Vec<(usize, i64)> {
+        let bits = |x: f64| i64::from((x as f32).to_bits());
+        plain.iter().zip(quiet(words)).enumerate().filter(|(_, (a, b))| **a != *b).map(|(j, (a, b))| (j, bits(b) - bits(*a))).collect()
+    };
+    let draws: Vec<_> = (0..4).map(|k| moved(&format!("nudge.from=3 nudge.draw={k}"))).collect();
+    assert!(draws.iter().all(|d| d.len() == 1 && d[0].1 == 1), "{draws:?}");
+    assert!(draws.iter().collect::<std::collections::BTreeSet<_>>().len() > 2, "{draws:?}");
+    assert_eq!(moved("nudge.from=3 nudge.ulps=5"), [(draws[0][0].0, 5)]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::claims::guard::Outcome;
 use crate::claims::judge::{Judged, JudgedPart};
 use crate::claims::rule::{Scale, Verdict};
 use crate::view::axis::short;
+use pennydrop_figure::escape as text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -22,21 +23,6 @@ pub fn write(judged: &[Judged], version: &str, folder: &Path) -> Result<(), Erro
     let list: Vec<_> = judged.iter().map(Judged::to_json).collect();
     let json = format!("{:#}\n", serde_json::json!({"schema": "pennydrop.claims/1", "claims": list}));
     crate::record::publish(&folder.join("claims.json"), json.as_bytes())
-}
-
-/// Text for HTML.
-fn text(s: &str) -> String {
-    s.chars().fold(String::with_capacity(s.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 /// A word for classes and anchors.

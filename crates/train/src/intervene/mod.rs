@@ -260,3 +260,34 @@ impl Hyper {
         (numbers, if plan.active("temperature", step) { self.cold } else { 1.0 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Doubling;
+
+    impl Action for Doubling {
+        fn fire(&self, w: &mut dyn Weights, _: Option<&[f64]>, _: At) -> Vec<f64> {
+            w.scale(0, 2.0);
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_replay_repeats_what_fired_but_for_how_the_run_begins() {
+        let plan = |when: u64| Plan {
+            acts: vec![Act { name: "doubling", when: When::Step(when), lasts: 0, action: Box::new(Doubling) }],
+            seen: vec![Seen { fired: Some(when), ..Seen::default() }],
+            seed: 0,
+        };
+        let replayed = |fired: u64, step: u64| {
+            let mut w = vec![vec![1.0f32]];
+            plan(fired).repeat(step, &mut Slices(&mut w));
+            w[0][0]
+        };
+        // What is kept at step 0 has been scaled already.
+        assert_eq!([replayed(3, 3), replayed(3, 2), replayed(3, 4), replayed(0, 0)], [2.0, 1.0, 1.0, 1.0]);
+    }
+}

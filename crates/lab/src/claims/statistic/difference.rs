@@ -5,7 +5,7 @@ use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
+use pennydrop_registry::{Default, Kind, Param, Row, SpecError};
 
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
@@ -20,16 +20,12 @@ pub static STATISTIC: Statistic = Statistic {
     against: true,
     along: false,
     published,
-    columns,
+    columns: super::its_of,
     estimate,
 };
 
 fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
     if q.args.str("scale") == "log" { super::positive(q, published) } else { super::number(q, published) }
-}
-
-fn columns(args: &Args) -> Vec<String> {
-    vec![args.str("of").to_string()]
 }
 
 fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, NoData> {

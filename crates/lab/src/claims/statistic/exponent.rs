@@ -5,7 +5,7 @@ use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Default, Kind, Param, Row};
 use pennydrop_stats::{Aft, Family, Observation};
 
 pub static STATISTIC: Statistic = Statistic {
@@ -22,13 +22,9 @@ pub static STATISTIC: Statistic = Statistic {
     against: false,
     along: false,
     published: number,
-    columns,
+    columns: super::its_x,
     estimate,
 };
-
-fn columns(args: &Args) -> Vec<String> {
-    vec![args.str("x").to_string()]
-}
 
 /// The slope over a sample: least squares where nothing is censored, which is then the same.
 fn slope(x: &[f64], seen: &[Observation], sample: &[usize]) -> f64 {

@@ -6,7 +6,7 @@ use crate::claims::data::{Data, NoData, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
 use crate::spec::grammar::shown;
-use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
+use pennydrop_registry::{Default, Kind, Param, Row, SpecError};
 use pennydrop_stats::laws::{CompareOptions, Intervals, Law, LawPoint, compare};
 use pennydrop_stats::{Bootstrap, Observation};
 use std::collections::BTreeMap;
@@ -30,13 +30,9 @@ pub static STATISTIC: Statistic = Statistic {
     against: false,
     along: false,
     published,
-    columns,
+    columns: super::its_x,
     estimate,
 };
-
-fn columns(args: &Args) -> Vec<String> {
-    vec![args.str("x").to_string()]
-}
 
 fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
     let named = q.args.strs("laws");

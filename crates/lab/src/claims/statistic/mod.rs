@@ -205,6 +205,16 @@ pub(crate) fn none(_: &Args) -> Vec<String> {
     Vec::new()
 }
 
+/// The column that the key `of` names.
+fn its_of(args: &Args) -> Vec<String> {
+    vec![args.str("of").to_string()]
+}
+
+/// The column that the key `x` names.
+fn its_x(args: &Args) -> Vec<String> {
+    vec![args.str("x").to_string()]
+}
+
 /// The interval of a statistic over runs, drawn within `groups` (settings or arms) and within splits, where every split of a group has at least two runs.
 pub(crate) fn bootstrap(groups: &[Vec<&Run>], statistic: impl FnMut(&[usize]) -> f64) -> Result<Interval, NoData> {
     let mut strata = Vec::new();

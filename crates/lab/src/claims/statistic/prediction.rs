@@ -6,7 +6,7 @@ use crate::claims::data::{Data, NoData, Run, by_setting};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
 use crate::spec::grammar::shown;
-use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
+use pennydrop_registry::{Default, Kind, Param, Row, SpecError};
 use pennydrop_theory::laws::calibrate::{self, Judged, error_on_the_same_runs, judge};
 use pennydrop_theory::laws::{Law, Measured, laws};
 
@@ -25,13 +25,9 @@ pub static STATISTIC: Statistic = Statistic {
     against: false,
     along: false,
     published,
-    columns,
+    columns: super::none,
     estimate,
 };
-
-fn columns(_: &Args) -> Vec<String> {
-    Vec::new()
-}
 
 fn meant(name: &str) -> Vec<&'static Law> {
     let all = laws().into_iter().filter(|l| !l.is_null());

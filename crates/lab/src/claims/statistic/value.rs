@@ -5,7 +5,7 @@ use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Default, Kind, Param, Row};
 use pennydrop_stats::quantile;
 
 pub static STATISTIC: Statistic = Statistic {
@@ -27,13 +27,9 @@ pub static STATISTIC: Statistic = Statistic {
     against: false,
     along: false,
     published: number,
-    columns,
+    columns: super::its_of,
     estimate,
 };
-
-fn columns(args: &Args) -> Vec<String> {
-    vec![args.str("of").to_string()]
-}
 
 fn of(how: &str, values: &[f64]) -> f64 {
     let n = values.len() as f64;
