@@ -9,7 +9,7 @@ use pennydrop_registry::SpecError;
 use std::collections::BTreeMap;
 
 /// When.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum When {
     /// The first evaluation.
     Start,
@@ -21,10 +21,18 @@ pub enum When {
     End,
     /// A step.
     Step(u64),
+    /// The first evaluation at which a curve lies above a level.
+    Above(String, f64),
+    /// Not a value but a rate: −d ln SERIES/dt by least squares over time, between `t_mem` and `t_grok` less a margin at either end: 5 % of the delay, and 20 steps
+    /// at least (card `adamw-delay-law`). An evaluation weighs as many steps as it stands for; five are needed.
+    Rate,
 }
 
+/// Margin at either end of a rate, as a share of the delay, and in steps.
+const MARGIN: (f64, u64) = (0.05, 20);
+
 /// `SERIES@WHEN`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// A column of the record's curves.
     pub series: String,
@@ -38,14 +46,24 @@ impl Measure {
     /// # Errors
     /// It is written otherwise.
     pub fn parse(word: &str) -> Result<Measure, SpecError> {
-        let wrong =
-            || SpecError::new("measure", format!("`{}` says no curve and no time", shown(word)), "SERIES@WHEN, with WHEN start, t_mem, t_grok, end or a step");
+        let wrong = || {
+            SpecError::new(
+                "measure",
+                format!("`{}` says no curve and no time", shown(word)),
+                "SERIES@WHEN, with WHEN start, t_mem, t_grok, end, a step, OTHER>LEVEL or rate",
+            )
+        };
         let (series, when) = word.rsplit_once('@').ok_or_else(wrong)?;
         let when = match when {
             "start" => When::Start,
             "t_mem" => When::Mem,
             "t_grok" => When::Grok,
             "end" => When::End,
+            "rate" => When::Rate,
+            above if above.contains('>') => {
+                let (other, level) = above.split_once('>').filter(|p| !p.0.is_empty()).ok_or_else(wrong)?;
+                When::Above(other.to_string(), level.parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(wrong)?)
+            }
             step => When::Step(step.parse().map_err(|_| wrong())?),
         };
         if series.is_empty() { Err(wrong()) } else { Ok(Measure { series: series.to_string(), when }) }
@@ -61,7 +79,8 @@ pub fn measure(rows: &mut Rows, record: &Record, words: &[String]) -> Result<(),
     if asked.is_empty() || rows.is_empty() {
         return Ok(());
     }
-    let mut columns: Vec<&str> = asked.iter().map(|m| m.series.as_str()).collect();
+    let mut columns: Vec<&str> =
+        asked.iter().flat_map(|m| std::iter::once(m.series.as_str()).chain(if let When::Above(o, _) = &m.when { Some(o.as_str()) } else { None })).collect();
     columns.sort_unstable();
     columns.dedup();
     let scan = record.campaign().scan("curves", &[&["run_id", "step"], &columns[..]].concat())?;
@@ -76,31 +95,56 @@ pub fn measure(rows: &mut Rows, record: &Record, words: &[String]) -> Result<(),
         }
     }
     let place: BTreeMap<u64, usize> = rows.ids.iter().copied().zip(0..).collect();
-    let target = |row: usize, when: When| match when {
-        When::Start => Some(0),
-        When::Mem => rows.t_mem[row],
-        When::Grok => rows.t_grok[row],
-        When::End => Some(rows.steps[row]),
-        When::Step(s) => Some(s).filter(|s| *s <= rows.steps[row]),
-    };
-    // The nearest evaluation so far: distance, step, value. Of two equally near the earlier is taken, whatever the order of the rows.
-    let mut best: Vec<Vec<Option<(u64, u64, Option<f64>)>>> = vec![vec![None; rows.len()]; asked.len()];
+    // Of each run its evaluations, by step: where its curve lies in the scan.
+    let mut curves: Vec<Vec<(u64, usize)>> = vec![Vec::new(); rows.len()];
     let (Some(ids), Some(steps)) = (scan.get_text("run_id"), scan.get_i64("step")) else { return Ok(()) };
     for at in 0..scan.rows() {
         let Some(row) = ids.get(at).and_then(number).and_then(|id| place.get(&id).copied()) else { continue };
         let Some(step) = steps[at].and_then(|s| u64::try_from(s).ok()) else { continue };
-        for (k, m) in asked.iter().enumerate() {
-            let Some(want) = target(row, m.when) else { continue };
-            let found = (step.abs_diff(want), step);
-            if best[k][row].is_none_or(|b| found < (b.0, b.1)) {
-                best[k][row] = Some((found.0, step, scan.number(&m.series, at)));
-            }
-        }
+        curves[row].push((step, at));
     }
-    for (word, column) in words.iter().zip(best) {
-        rows.extra.insert(word.clone(), column.into_iter().map(|b| b.and_then(|b| b.2)).collect());
+    // Parts of a record may lie in any order, and hold a step twice with the same values.
+    curves.iter_mut().for_each(|c| c.sort_unstable());
+    for (word, m) in words.iter().zip(&asked) {
+        let column = (0..rows.len()).map(|row| {
+            let curve = &curves[row];
+            let value = |at: usize| scan.number(&m.series, at);
+            let near = |want: u64| curve.iter().min_by_key(|(s, _)| (s.abs_diff(want), *s)).and_then(|(_, at)| value(*at));
+            match &m.when {
+                When::Start => near(0),
+                When::Mem => near(rows.t_mem[row]?),
+                When::Grok => near(rows.t_grok[row]?),
+                When::End => near(rows.steps[row]),
+                When::Step(s) => near(Some(*s).filter(|s| *s <= rows.steps[row])?),
+                When::Above(other, level) => curve.iter().find(|(_, at)| scan.number(other, *at).is_some_and(|x| x > *level)).and_then(|(_, at)| value(*at)),
+                When::Rate => {
+                    let (from, to) = (rows.t_mem[row]?, rows.t_grok[row]?);
+                    let margin = MARGIN.1.max((to.saturating_sub(from) as f64 * MARGIN.0) as u64);
+                    let points = curve.iter().filter(|(s, _)| (from + margin..=to.saturating_sub(margin)).contains(s));
+                    rate(&points.filter_map(|(s, at)| Some((*s as f64, value(*at).filter(|x| *x > 0.0)?))).collect::<Vec<_>>())
+                }
+            }
+        });
+        let column: Vec<Option<f64>> = column.collect();
+        rows.extra.insert(word.clone(), column);
     }
     Ok(())
+}
+
+/// −d ln value/dt by least squares, each point weighing the steps that it stands for; `None` for fewer than five.
+fn rate(points: &[(f64, f64)]) -> Option<f64> {
+    const LEAST: usize = 5;
+    if points.len() < LEAST {
+        return None;
+    }
+    let at = |i: usize| points[i].0;
+    let last = points.len() - 1;
+    let weight = |i: usize| (at((i + 1).min(last)) - at(i.saturating_sub(1))) / 2.0;
+    let sum = |f: &dyn Fn(usize) -> f64| (0..=last).map(|i| weight(i) * f(i)).sum::<f64>();
+    let total = sum(&|_| 1.0);
+    let (t, y) = (sum(&at) / total, sum(&|i| libm::log(points[i].1)) / total);
+    let slope = sum(&|i| (at(i) - t) * (libm::log(points[i].1) - y)) / sum(&|i| (at(i) - t) * (at(i) - t));
+    Some(-slope).filter(|x| x.is_finite())
 }
 
 #[cfg(test)]
@@ -111,8 +155,22 @@ mod tests {
     fn words_of_measures() {
         assert_eq!(Measure::parse("norm.embed.W_E@t_grok").unwrap(), Measure { series: "norm.embed.W_E".into(), when: When::Grok });
         assert_eq!(Measure::parse("logit_scale@600").unwrap().when, When::Step(600));
-        for wrong in ["norm", "@end", "norm@", "norm@later", "norm@-1"] {
+        assert_eq!(Measure::parse("norm@test_accuracy>0.5").unwrap().when, When::Above("test_accuracy".into(), 0.5));
+        assert_eq!(Measure::parse("norm@rate").unwrap().when, When::Rate);
+        for wrong in ["norm", "@end", "norm@", "norm@later", "norm@-1", "norm@>0.5", "norm@test_accuracy>x"] {
             assert!(Measure::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_decay_has_its_rate() {
+        // Steps as a geometric grid has them, so that the weights matter once noise is there.
+        let points: Vec<(f64, f64)> = (0..40).map(|i| (100.0 * f64::powf(1.08, f64::from(i)), 0.0)).map(|(t, _)| (t, 70.0 * f64::exp(-7e-4 * t))).collect();
+        assert!((rate(&points).unwrap() - 7e-4).abs() < 1e-12);
+        assert_eq!(rate(&points[..4]), None);
+        // One bent early point, which stands for few steps, weighs little.
+        let mut bent = points.clone();
+        bent[0].1 *= 2.0;
+        assert!((rate(&bent).unwrap() / 7e-4 - 1.0).abs() < 0.1, "{:?}", rate(&bent));
     }
 }

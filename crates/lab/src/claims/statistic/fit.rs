@@ -1,132 +1,128 @@
 //! How much of the times some columns explain.
 
-use super::{HALF, OF, OF_SHARES, Statistic, bootstrap, median, number};
+use super::linear::{columns_of, least_squares, terms};
+use super::{HALF, OF, OF_SHARES, Statistic, bootstrap_of, median, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
 use pennydrop_stats::{Observation, quantile};
 
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
         name: "fit",
-        summary: "R² of the settings' ln median time regressed on columns; with `with` what those add to it",
+        summary: "R² of ln time regressed on terms, over settings or runs; with `with` what those add to it",
         source: "ordinary least squares",
         params: &[
             OF,
-            Param { key: "on", kind: Kind::Strs, default: Default::Required, doc: "columns: of each setting the median" },
-            Param { key: "with", kind: Kind::Strs, default: Default::Strs(&[]), doc: "further columns; the number is then the gain ΔR²" },
-            Param { key: "held_out", kind: Kind::Bool, default: Default::Bool(false), doc: "each setting predicted from the others" },
+            Param {
+                key: "on",
+                kind: Kind::Strs,
+                default: Default::Required,
+                doc: "terms such as `ln norm@t_mem`: of each setting the median; [] is a constant",
+            },
+            Param { key: "with", kind: Kind::Strs, default: Default::Strs(&[]), doc: "further terms; the number is then the gain ΔR²" },
+            Param { key: "held_out", kind: Kind::Bool, default: Default::Bool(false), doc: "each setting, or run, predicted from the others" },
+            Param {
+                key: "each",
+                kind: Kind::Choice(&["setting", "run"]),
+                default: Default::Str("setting"),
+                doc: "what a point is: a setting's median, or a run that generalised",
+            },
         ],
     },
     against: false,
     along: false,
-    published: number,
+    published,
     columns,
     estimate,
 };
 
+/// Draws of the bootstrap where every run is a point: each predicts every run from the others.
+const DRAWS_OF_RUNS: usize = 1_000;
+
+fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
+    terms(&q.args.strs("on"))?;
+    terms(&q.args.strs("with"))?;
+    number(q, published)
+}
+
 fn columns(args: &Args) -> Vec<String> {
-    args.strs("on").into_iter().chain(args.strs("with")).map(str::to_string).collect()
+    columns_of(&args.strs("on").into_iter().chain(args.strs("with")).collect::<Vec<_>>())
 }
 
-/// Coefficients of least squares with a constant, by Gaussian elimination of the normal equations; `None` if columns depend on each other.
-fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
-    let m = x.first()?.len() + 1;
-    let row = |v: &[f64]| std::iter::once(1.0).chain(v.iter().copied()).collect::<Vec<f64>>();
-    let mut a = vec![vec![0.0; m + 1]; m];
-    for (v, y) in x.iter().zip(y) {
-        let v = row(v);
-        for i in 0..m {
-            for j in 0..m {
-                a[i][j] += v[i] * v[j];
-            }
-            a[i][m] += v[i] * y;
-        }
-    }
-    for k in 0..m {
-        let pivot = (k..m).max_by(|p, q| a[*p][k].abs().total_cmp(&a[*q][k].abs()))?;
-        a.swap(k, pivot);
-        if a[k][k].abs() < 1e-12 * x.len() as f64 {
-            return None;
-        }
-        for i in (0..m).filter(|i| *i != k) {
-            let f = a[i][k] / a[k][k];
-            let above = a[k].clone();
-            a[i].iter_mut().zip(&above).for_each(|(x, u)| *x -= f * u);
-        }
-    }
-    Some((0..m).map(|i| a[i][m] / a[i][i]).collect())
-}
-
-/// R², in the sample or of settings predicted from the others.
-fn explained(x: &[Vec<f64>], y: &[f64], held_out: bool) -> f64 {
+/// R², in the sample or of folds predicted from the others.
+fn explained(x: &[Vec<f64>], y: &[f64], folds: Option<&[usize]>) -> f64 {
     let n = y.len();
     let mean = y.iter().sum::<f64>() / n as f64;
     let total: f64 = y.iter().map(|v| (v - mean) * (v - mean)).sum();
     let predict = |b: &[f64], v: &[f64]| b[0] + b[1..].iter().zip(v).map(|(b, v)| b * v).sum::<f64>();
     let residual = |i: usize, b: &[f64]| (y[i] - predict(b, &x[i])) * (y[i] - predict(b, &x[i]));
-    let left = if held_out {
-        (0..n).try_fold(0.0, |sum, out| {
-            let others = |i: &usize| *i != out;
-            let xs: Vec<Vec<f64>> = (0..n).filter(others).map(|i| x[i].clone()).collect();
-            let ys: Vec<f64> = (0..n).filter(others).map(|i| y[i]).collect();
-            least_squares(&xs, &ys).map(|b| sum + residual(out, &b))
-        })
-    } else {
-        least_squares(x, y).map(|b| (0..n).map(|i| residual(i, &b)).sum::<f64>())
+    let left = match folds {
+        None => least_squares(x, y).map(|b| (0..n).map(|i| residual(i, &b)).sum::<f64>()),
+        Some(folds) => (0..n).try_fold(0.0, |sum, out| {
+            // A run that a draw has twice is left out twice: it must not predict itself.
+            let others: Vec<usize> = (0..n).filter(|i| folds[*i] != folds[out]).collect();
+            let xs: Vec<Vec<f64>> = others.iter().map(|i| x[*i].clone()).collect();
+            least_squares(&xs, &others.iter().map(|i| y[*i]).collect::<Vec<_>>()).map(|b| sum + residual(out, &b))
+        }),
     };
     left.map_or(f64::NAN, |l| 1.0 - l / total)
 }
 
 fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, NoData> {
-    let (on, with, held_out) = (q.args.strs("on"), q.args.strs("with"), q.args.bool("held_out"));
-    let all: Vec<&str> = on.iter().chain(&with).copied().collect();
+    let (of, held_out, by_run) = (q.args.str("of"), q.args.bool("held_out"), q.args.str("each") == "run");
+    let (on, with) = (q.args.strs("on"), q.args.strs("with"));
+    let all = terms(&on.iter().chain(&with).copied().collect::<Vec<_>>()).map_err(|e| NoData(e.to_string()))?;
     let runs = q.runs(data)?;
-    let (mut groups, mut lost) = (Vec::<Vec<&Run>>::new(), 0);
-    for setting in by_setting(&runs) {
-        let seen: Vec<Observation> = setting.iter().filter_map(|r| observe(r, q.args.str("of"), 0.0)).collect();
+    let points: Vec<Vec<&Run>> = if by_run { runs.iter().map(|r| vec![*r]).collect() } else { by_setting(&runs) };
+    let (mut kept, mut lost) = (Vec::<Vec<&Run>>::new(), 0);
+    for point in points {
+        let seen: Vec<Observation> = point.iter().filter_map(|r| observe(r, of, 0.0)).collect();
         let reached = !seen.is_empty() && median(&seen, &(0..seen.len()).collect::<Vec<_>>()).is_finite();
-        let told = all.iter().all(|c| setting.iter().any(|r| data.number(r, c).is_some()));
-        if reached && told { groups.push(setting) } else { lost += setting.len() }
+        let told = all.iter().all(|t| point.iter().any(|r| t.value(data, r).is_some()));
+        if reached && told { kept.push(point) } else { lost += point.len() }
     }
-    if groups.len() < all.len() + 3 {
-        return Err(NoData(format!("{} settings reached their median and have all columns, and {} are needed", groups.len(), all.len() + 3)));
+    let what = if by_run { "runs" } else { "settings" };
+    if kept.len() < all.len() + 3 {
+        return Err(NoData(format!("{} {what} reached their median and have all columns, and {} are needed", kept.len(), all.len() + 3)));
     }
-    // Where each run stands, its time, and its columns.
-    let mut place = Vec::new();
-    let (mut seen, mut values): (Vec<Option<Observation>>, Vec<Vec<Option<f64>>>) = (Vec::new(), Vec::new());
+    // The draws are within settings in either case.
+    let groups = if by_run { by_setting(&kept.iter().flatten().copied().collect::<Vec<_>>()) } else { kept };
+    let (mut place, mut seen, mut values) = (Vec::new(), Vec::new(), Vec::<Vec<Option<f64>>>::new());
     for (g, r) in groups.iter().enumerate().flat_map(|(g, rs)| rs.iter().map(move |r| (g, *r))) {
         place.push(g);
-        seen.push(observe(r, q.args.str("of"), 0.0));
-        values.push(all.iter().map(|c| data.number(r, c)).collect());
+        seen.push(observe(r, of, 0.0));
+        values.push(all.iter().map(|t| t.value(data, r)).collect());
     }
     let statistic = |sample: &[usize]| {
-        let mut cells: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
-        sample.iter().for_each(|i| cells[place[*i]].push(*i));
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for cell in cells {
+        let mut cells: Vec<Vec<usize>> = if by_run { sample.iter().map(|i| vec![*i]).collect() } else { vec![Vec::new(); groups.len()] };
+        if !by_run {
+            sample.iter().for_each(|i| cells[place[*i]].push(*i));
+        }
+        let (mut x, mut y, mut folds) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, cell) in cells.iter().enumerate() {
             let times: Vec<Observation> = cell.iter().filter_map(|i| seen[*i]).collect();
             let t = median(&times, &(0..times.len()).collect::<Vec<_>>());
             let column = |k: usize| quantile(&cell.iter().filter_map(|i| values[*i][k]).collect::<Vec<_>>(), 0.5).ok();
             if let (true, Some(row)) = (t.is_finite(), (0..all.len()).map(column).collect::<Option<Vec<f64>>>()) {
                 x.push(row);
                 y.push(libm::log(t.max(HALF)));
+                folds.push(if by_run { cell[0] } else { at });
             }
         }
         if y.len() < all.len() + 3 {
             return f64::NAN;
         }
-        let whole = explained(&x, &y, held_out);
-        if with.is_empty() { whole } else { whole - explained(&x.iter().map(|v| v[..on.len()].to_vec()).collect::<Vec<_>>(), &y, held_out) }
+        let folds = held_out.then_some(&folds[..]);
+        let whole = explained(&x, &y, folds);
+        if with.is_empty() { whole } else { whole - explained(&x.iter().map(|v| v[..on.len()].to_vec()).collect::<Vec<_>>(), &y, folds) }
     };
-    let i = bootstrap(&groups, statistic)?;
-    let note = if lost > 0 {
-        format!("{} settings; {lost} runs of settings whose median was not reached are left out", groups.len())
-    } else {
-        format!("{} settings", groups.len())
-    };
+    let draws = if by_run { DRAWS_OF_RUNS } else { pennydrop_stats::Bootstrap::default().resamples };
+    let i = bootstrap_of(draws, &groups, statistic)?;
+    let beyond = if lost > 0 { format!("; {lost} runs are left out, whose time was not reached") } else { String::new() };
+    let count = if by_run { place.len() } else { groups.len() };
     Ok(Estimate {
         value: i.estimate,
         low: i.low,
@@ -137,6 +133,6 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         no_effect: None,
         margin: OF_SHARES,
         relative: false,
-        note,
+        note: format!("{count} {what}{beyond}"),
     })
 }

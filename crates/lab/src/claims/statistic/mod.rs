@@ -8,11 +8,15 @@ mod difference;
 mod exponent;
 mod fit;
 mod laws;
+mod linear;
+mod models;
 mod order;
 mod prediction;
 mod ratio;
 mod share;
+mod threshold;
 mod time;
+mod transfer;
 mod value;
 
 use crate::claims::claim::Published;
@@ -70,6 +74,10 @@ pub static ALL: &[&Statistic] = &[
     &correlation::STATISTIC,
     &prediction::STATISTIC,
     &difference::STATISTIC,
+    &models::STATISTIC,
+    &threshold::STATISTIC,
+    &threshold::RATIO,
+    &transfer::STATISTIC,
 ];
 
 /// A statistic with its arguments.
@@ -217,6 +225,11 @@ fn its_x(args: &Args) -> Vec<String> {
 
 /// The interval of a statistic over runs, drawn within `groups` (settings or arms) and within splits, where every split of a group has at least two runs.
 pub(crate) fn bootstrap(groups: &[Vec<&Run>], statistic: impl FnMut(&[usize]) -> f64) -> Result<Interval, NoData> {
+    bootstrap_of(Bootstrap::default().resamples, groups, statistic)
+}
+
+/// The same with another number of draws, for what takes long.
+pub(crate) fn bootstrap_of(draws: usize, groups: &[Vec<&Run>], statistic: impl FnMut(&[usize]) -> f64) -> Result<Interval, NoData> {
     let mut strata = Vec::new();
     let mut next = 0;
     for group in groups {
@@ -227,7 +240,7 @@ pub(crate) fn bootstrap(groups: &[Vec<&Run>], statistic: impl FnMut(&[usize]) ->
         strata.extend(group.iter().map(|r| next + if alone { 0 } else { splits.partition_point(|s| *s < r.seeds[1]) }));
         next += splits.len();
     }
-    Ok(Bootstrap { level: LEVEL, ..Bootstrap::default() }.interval(&strata, statistic)?)
+    Ok(Bootstrap { level: LEVEL, resamples: draws, ..Bootstrap::default() }.interval(&strata, statistic)?)
 }
 
 /// Kaplan–Meier median of `observations[i]` for `i` in `sample`: infinite where it is not reached. The same as `KaplanMeier::median`, without its interval.

@@ -15,12 +15,20 @@ pub static STATISTIC: Statistic = Statistic {
         name: "prediction",
         summary: "error of the best null less that of a delay law, on the same runs of settings held out: above 0 the law is better",
         source: "`pennydrop theory laws`",
-        params: &[Param {
-            key: "law",
-            kind: Kind::Str,
-            default: Default::Required,
-            doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
-        }],
+        params: &[
+            Param {
+                key: "law",
+                kind: Kind::Str,
+                default: Default::Required,
+                doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
+            },
+            Param {
+                key: "how",
+                kind: Kind::Choice(&["gain", "mape"]),
+                default: Default::Str("gain"),
+                doc: "mape: the law's own mean |predicted/seen − 1| instead, of the time after t_mem",
+            },
+        ],
     },
     against: false,
     along: false,
@@ -29,13 +37,15 @@ pub static STATISTIC: Statistic = Statistic {
     estimate,
 };
 
-fn meant(name: &str) -> Vec<&'static Law> {
+/// The laws of this name, or of this beginning of a name.
+pub(super) fn meant(name: &str) -> Vec<&'static Law> {
     let all = laws().into_iter().filter(|l| !l.is_null());
     let exact: Vec<&Law> = all.clone().filter(|l| l.name == name).collect();
     if exact.is_empty() { all.filter(|l| l.name.strip_prefix(name).is_some_and(|r| r.starts_with('-'))).collect() } else { exact }
 }
 
-fn published(q: &Query, _: Option<&Published>) -> Result<(), SpecError> {
+/// The law is one.
+pub(super) fn known(q: &Query) -> Result<(), SpecError> {
     let name = q.args.str("law");
     if meant(name).is_empty() {
         return Err(SpecError::unknown("statistic.law", "delay law", &shown(name), laws().into_iter().filter(|l| !l.is_null()).map(|l| l.name)));
@@ -43,7 +53,13 @@ fn published(q: &Query, _: Option<&Published>) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn measured(data: &Data, r: &Run) -> Measured {
+fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
+    known(q)?;
+    if q.args.str("how") == "mape" { super::number(q, published) } else { Ok(()) }
+}
+
+/// What a delay law reads of a run.
+pub(super) fn measured(data: &Data, r: &Run) -> Measured {
     let number = |c: &str| data.number(r, c);
     Measured {
         eta: number("optim.lr"),
@@ -71,6 +87,9 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     let ours = meant(q.args.str("law")).into_iter().filter_map(judged).min_by(|a, b| a.1.error.total_cmp(&b.1.error));
     let (law, ours): (&Law, Judged) =
         ours.ok_or_else(|| NoData(format!("the law `{}` applies to no run, or there is no other setting to calibrate it on", q.args.str("law"))))?;
+    if q.args.str("how") == "mape" {
+        return mape(law, &ours, &runs, &groups);
+    }
     let same = |j: &Judged| error_on_the_same_runs(&ours, j, &runs);
     let nulls = laws().into_iter().filter(|l| l.is_null()).filter_map(judged).filter(|(_, j)| same(j).is_finite());
     let (null, theirs) = nulls.min_by(|a, b| same(&a.1).total_cmp(&same(&b.1))).ok_or_else(|| NoData("no null applies to these runs".into()))?;
@@ -99,5 +118,34 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         margin: 0.0,
         relative: false,
         note: format!("{} is wrong by a factor {:.2}, the best null ({}) by {:.2}", law.name, libm::exp(ours.error), null.name, libm::exp(same(&theirs))),
+    })
+}
+
+/// Mean |predicted/seen − 1| of the time after memorisation, as papers print it.
+fn mape(law: &Law, ours: &Judged, runs: &[calibrate::Run], groups: &[Vec<&Run>]) -> Result<Estimate, NoData> {
+    let errors: Vec<Option<f64>> = ours
+        .predicted
+        .iter()
+        .map(|p| {
+            let m = &runs[p.run].measured;
+            let (t, from) = (m.t_grok?, m.t_mem?);
+            Some(((p.time.as_ref().ok()? - from) / (t - from) - 1.0).abs()).filter(|e| t > from && e.is_finite())
+        })
+        .collect();
+    let i = bootstrap(groups, |s| {
+        let kept: Vec<f64> = s.iter().filter_map(|i| errors[*i]).collect();
+        kept.iter().sum::<f64>() / kept.len() as f64
+    })?;
+    Ok(Estimate {
+        value: i.estimate,
+        low: i.low,
+        high: i.high,
+        n: errors.iter().flatten().count(),
+        censored: runs.iter().filter(|r| r.measured.t_grok.is_none()).count(),
+        scale: Scale::Linear,
+        no_effect: None,
+        margin: super::OF_SHARES,
+        relative: false,
+        note: format!("{}, each setting predicted from the others; it does not apply to {} of {} runs", law.name, ours.outside, runs.len()),
     })
 }
