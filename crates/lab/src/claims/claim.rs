@@ -56,7 +56,7 @@ pub enum Published {
 pub struct Part {
     /// What.
     pub name: String,
-    /// The experiment that decides.
+    /// The experiment that decides; `A + B` are the runs of both.
     pub experiment: String,
     /// The estimator.
     pub query: Query,
@@ -236,6 +236,13 @@ impl Claim {
         let mut t = self.table.clone();
         t.remove("cost_core_hours");
         t.to_string()
+    }
+}
+
+impl Part {
+    /// The experiments that decide.
+    pub fn experiments(&self) -> impl Iterator<Item = &str> {
+        self.experiment.split(" + ").map(str::trim)
     }
 }
 

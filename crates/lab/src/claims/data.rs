@@ -159,6 +159,28 @@ impl Data {
         data
     }
 
+    /// The runs of two experiments together: a key that differs between them becomes one that varies, and what only one measures is left out.
+    pub fn join(&self, other: &Data) -> Data {
+        let both = [self, other];
+        let names: BTreeSet<&String> = both.iter().flat_map(|d| d.keys.iter().chain(d.fixed.keys())).collect();
+        let same = |k: &str| self.fixed.get(k).filter(|v| other.fixed.get(k) == Some(*v));
+        let fixed: BTreeMap<String, String> = names.iter().filter_map(|k| Some(((*k).clone(), same(k)?.clone()))).collect();
+        let keys: Vec<String> = names.into_iter().filter(|k| !fixed.contains_key(*k)).cloned().collect();
+        let measures: Vec<String> = self.measures.iter().filter(|m| other.measures.contains(m)).cloned().collect();
+        let place = |d: &Data| measures.iter().filter_map(|m| d.measures.iter().position(|x| x == m)).collect::<Vec<usize>>();
+        let mut runs: Vec<Run> = Vec::new();
+        for data in both {
+            let places = place(data);
+            let known: BTreeSet<String> = runs.iter().map(|r| r.id.clone()).collect();
+            runs.extend(data.runs.iter().filter(|r| !known.contains(&r.id)).map(|r| Run {
+                values: keys.iter().map(|k| data.value(r, k).unwrap_or("–").to_string()).collect(),
+                measured: places.iter().map(|p| r.measured[*p]).collect(),
+                ..r.clone()
+            }));
+        }
+        Data { head: Vec::new(), keys, measures, fixed, runs }
+    }
+
     /// Core-hours that the runs took.
     pub fn core_hours(&self) -> f64 {
         self.runs.iter().map(|r| r.wall_s).sum::<f64>() / 3600.0

@@ -148,12 +148,15 @@ fn judge_part(ledger: &Ledger, part: &Part) -> JudgedPart {
         guards: Vec::new(),
         why: Some(why),
     };
-    let Some(data) = ledger.data.get(&part.experiment) else { return open(format!("the runs of the experiment {}", part.experiment)) };
-    match decide_part(part, &part.query, data) {
+    let data = match ledger.results(part) {
+        Ok(data) => data,
+        Err(name) => return open(format!("the runs of the experiment {name}")),
+    };
+    match decide_part(part, &part.query, &data) {
         Err(why) => open(format!("{}: {why}", part.experiment)),
         Ok((estimate, decision)) => JudgedPart {
             verdict: decision.verdict,
-            guards: guards(part, decision.verdict, data),
+            guards: guards(part, decision.verdict, &data),
             estimate: Some(estimate),
             decision: Some(decision),
             ..JudgedPart { why: None, ..open(String::new()) }

@@ -1,11 +1,12 @@
 //! Where claims lie: a folder of files, or the copy in the program.
 
 use crate::Error;
-use crate::claims::claim::Claim;
+use crate::claims::claim::{Claim, Part};
 use crate::claims::data::Data;
 use crate::claims::experiment::Experiment;
 use crate::spec::grammar::shown;
 use pennydrop_registry::{SpecError, nearest};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -87,10 +88,10 @@ impl Ledger {
         }
         for claim in ledger.claims.values() {
             for part in &claim.parts {
-                if !ledger.experiments.contains_key(&part.experiment) {
+                if let Some(unknown) = part.experiments().find(|e| !ledger.experiments.contains_key(*e)) {
                     let path = ledger.folder.as_deref().unwrap_or(Path::new("claims")).join(format!("{}.toml", claim.id()));
                     let names = ledger.experiments.keys().map(String::as_str);
-                    return Err(Error::SpecFile { path, error: SpecError::unknown("part.experiment", "experiment", &shown(&part.experiment), names) });
+                    return Err(Error::SpecFile { path, error: SpecError::unknown("part.experiment", "experiment", &shown(unknown), names) });
                 }
             }
         }
@@ -113,8 +114,21 @@ impl Ledger {
 
     /// The experiments that these claims need, in order of name.
     pub fn needed(&self, claims: &[&Claim]) -> Vec<&Experiment> {
-        let names: std::collections::BTreeSet<&str> = claims.iter().flat_map(|c| c.parts.iter().map(|p| p.experiment.as_str())).collect();
+        let names: std::collections::BTreeSet<&str> = claims.iter().flat_map(|c| c.parts.iter().flat_map(|p| p.experiments())).collect();
         names.into_iter().filter_map(|n| self.experiments.get(n)).collect()
+    }
+
+    /// The results that decide a part, those of all of its experiments; the name of the first that has none.
+    ///
+    /// # Errors
+    /// That name.
+    pub fn results(&self, part: &Part) -> Result<Cow<'_, Data>, String> {
+        let mut found: Option<Cow<'_, Data>> = None;
+        for name in part.experiments() {
+            let next = self.data.get(name).ok_or_else(|| name.to_string())?;
+            found = Some(found.map_or(Cow::Borrowed(next), |d| Cow::Owned(d.join(next))));
+        }
+        found.ok_or_else(|| part.experiment.clone())
     }
 
     /// The hash of a claim's rule: what it says and the experiments that decide it, without comments, costs and words that decide nothing.
