@@ -26,10 +26,14 @@ pub enum When {
     /// Not a value but a rate: −d ln SERIES/dt by least squares over time, between `t_mem` and `t_grok` less a margin at either end: 5 % of the delay, and 20 steps
     /// at least (card `adamw-delay-law`). An evaluation weighs as many steps as it stands for; five are needed.
     Rate,
+    /// The same over this many steps after `t_mem`, with three evaluations at least.
+    RateAfter(u64),
 }
 
 /// Margin at either end of a rate, as a share of the delay, and in steps.
 const MARGIN: (f64, u64) = (0.05, 20);
+/// Evaluations that a rate needs, over the whole delay and just after `t_mem`.
+const LEAST: (usize, usize) = (5, 3);
 
 /// `SERIES@WHEN`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +54,7 @@ impl Measure {
             SpecError::new(
                 "measure",
                 format!("`{}` says no curve and no time", shown(word)),
-                "SERIES@WHEN, with WHEN start, t_mem, t_grok, end, a step, OTHER>LEVEL or rate",
+                "SERIES@WHEN, with WHEN start, t_mem, t_grok, end, a step, OTHER>LEVEL, rate or rate:STEPS",
             )
         };
         let (series, when) = word.rsplit_once('@').ok_or_else(wrong)?;
@@ -60,6 +64,7 @@ impl Measure {
             "t_grok" => When::Grok,
             "end" => When::End,
             "rate" => When::Rate,
+            early if early.starts_with("rate:") => When::RateAfter(early["rate:".len()..].parse().ok().filter(|s| *s > 0).ok_or_else(wrong)?),
             above if above.contains('>') => {
                 let (other, level) = above.split_once('>').filter(|p| !p.0.is_empty()).ok_or_else(wrong)?;
                 When::Above(other.to_string(), level.parse::<f64>().ok().filter(|x| x.is_finite()).ok_or_else(wrong)?)
@@ -121,7 +126,12 @@ pub fn measure(rows: &mut Rows, record: &Record, words: &[String]) -> Result<(),
                     let (from, to) = (rows.t_mem[row]?, rows.t_grok[row]?);
                     let margin = MARGIN.1.max((to.saturating_sub(from) as f64 * MARGIN.0) as u64);
                     let points = curve.iter().filter(|(s, _)| (from + margin..=to.saturating_sub(margin)).contains(s));
-                    rate(&points.filter_map(|(s, at)| Some((*s as f64, value(*at).filter(|x| *x > 0.0)?))).collect::<Vec<_>>())
+                    rate(&points.filter_map(|(s, at)| Some((*s as f64, value(*at).filter(|x| *x > 0.0)?))).collect::<Vec<_>>(), LEAST.0)
+                }
+                When::RateAfter(steps) => {
+                    let from = rows.t_mem[row]?;
+                    let points = curve.iter().filter(|(s, _)| (from..=from + steps).contains(s));
+                    rate(&points.filter_map(|(s, at)| Some((*s as f64, value(*at).filter(|x| *x > 0.0)?))).collect::<Vec<_>>(), LEAST.1)
                 }
             }
         });
@@ -131,10 +141,9 @@ pub fn measure(rows: &mut Rows, record: &Record, words: &[String]) -> Result<(),
     Ok(())
 }
 
-/// −d ln value/dt by least squares, each point weighing the steps that it stands for; `None` for fewer than five.
-fn rate(points: &[(f64, f64)]) -> Option<f64> {
-    const LEAST: usize = 5;
-    if points.len() < LEAST {
+/// −d ln value/dt by least squares, each point weighing the steps that it stands for; `None` for fewer than `least`.
+fn rate(points: &[(f64, f64)], least: usize) -> Option<f64> {
+    if points.len() < least {
         return None;
     }
     let at = |i: usize| points[i].0;
@@ -157,7 +166,7 @@ mod tests {
         assert_eq!(Measure::parse("logit_scale@600").unwrap().when, When::Step(600));
         assert_eq!(Measure::parse("norm@test_accuracy>0.5").unwrap().when, When::Above("test_accuracy".into(), 0.5));
         assert_eq!(Measure::parse("norm@rate").unwrap().when, When::Rate);
-        for wrong in ["norm", "@end", "norm@", "norm@later", "norm@-1", "norm@>0.5", "norm@test_accuracy>x"] {
+        for wrong in ["norm", "@end", "norm@", "norm@later", "norm@-1", "norm@rate:0", "norm@>0.5", "norm@test_accuracy>x"] {
             assert!(Measure::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -166,11 +175,11 @@ mod tests {
     fn a_decay_has_its_rate() {
         // Steps as a geometric grid has them, so that the weights matter once noise is there.
         let points: Vec<(f64, f64)> = (0..40).map(|i| (100.0 * f64::powf(1.08, f64::from(i)), 0.0)).map(|(t, _)| (t, 70.0 * f64::exp(-7e-4 * t))).collect();
-        assert!((rate(&points).unwrap() - 7e-4).abs() < 1e-12);
-        assert_eq!(rate(&points[..4]), None);
+        assert!((rate(&points, 5).unwrap() - 7e-4).abs() < 1e-12);
+        assert_eq!(rate(&points[..4], 5), None);
         // One bent early point, which stands for few steps, weighs little.
         let mut bent = points.clone();
         bent[0].1 *= 2.0;
-        assert!((rate(&bent).unwrap() / 7e-4 - 1.0).abs() < 0.1, "{:?}", rate(&bent));
+        assert!((rate(&bent, 5).unwrap() / 7e-4 - 1.0).abs() < 0.1, "{:?}", rate(&bent, 5));
     }
 }

@@ -13,6 +13,7 @@ mod models;
 mod order;
 mod prediction;
 mod ratio;
+mod recipe;
 mod share;
 mod threshold;
 mod time;
@@ -78,6 +79,7 @@ pub static ALL: &[&Statistic] = &[
     &threshold::STATISTIC,
     &threshold::RATIO,
     &transfer::STATISTIC,
+    &recipe::STATISTIC,
 ];
 
 /// A statistic with its arguments.
