@@ -390,7 +390,7 @@ fn head(ledger: &Ledger, e: &Experiment, scope: Scope, data: &Data) -> Vec<(Stri
     ]
     .map(|(k, v)| (k.to_string(), v))
     .to_vec();
-    for claim in ledger.claims.values().filter(|c| c.parts.iter().any(|p| p.experiment == e.name)) {
+    for claim in ledger.claims.values().filter(|c| c.parts.iter().any(|p| p.experiments().any(|n| n == e.name))) {
         let id = claim.id();
         // The rule under which the data were made is kept: only new data make a new registration.
         head.push((format!("rule {id}"), ledger.rule_hash(claim)));

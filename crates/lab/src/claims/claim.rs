@@ -10,6 +10,8 @@ use toml::{Table, Value};
 pub const GENERALISING: [&str; 4] = ["delayed generalisation", "online phase change", "size extrapolation", "plateau"];
 /// How near the test is to the paper's.
 pub const STRENGTH: [&str; 3] = ["direct", "close", "analogue"];
+/// Under this name stand the project's own hypotheses.
+pub const OWN: &str = "pennydrop";
 const KEYS: [&str; 16] = [
     "paper",
     "number",
@@ -68,6 +70,8 @@ pub struct Part {
     pub published_interval: Option<(f64, f64)>,
     /// The margin, if it is not the default: in logarithms where the statistic is compared so.
     pub margin: Option<f64>,
+    /// Whether the published number is a statement and no estimate, and so has no error: one of this project's hypotheses, or a share of none or of all.
+    pub exact: bool,
 }
 
 /// A claim.
@@ -192,6 +196,7 @@ impl Claim {
                 list.ok_or_else(|| SpecError::new("depends", "this is no list of claims", "[\"paper/1\"]"))?
             }
         };
+        let own = t.get("paper").and_then(Value::as_str) == Some(OWN);
         let kind = Kind::parse(&word(&t, "kind", &Kind::ALL.map(Kind::name))?).unwrap_or(Kind::Number);
         let claim = Claim {
             paper: text(&t, "paper", "paper")?,
@@ -209,7 +214,7 @@ impl Claim {
             not_testable: optional(&t, "not_testable", "not_testable")?,
             identity: optional(&t, "identity", "identity")?,
             depends,
-            parts: tables(&t, "part")?.into_iter().map(part).collect::<Result<_, _>>()?,
+            parts: tables(&t, "part")?.into_iter().map(|p| part(p, own)).collect::<Result<_, _>>()?,
             table: t,
         };
         let reason = claim.waiting.is_some() || claim.not_testable.is_some() || claim.identity.is_some();
@@ -246,7 +251,7 @@ impl Part {
     }
 }
 
-fn part(t: &Table) -> Result<Part, SpecError> {
+fn part(t: &Table, own: bool) -> Result<Part, SpecError> {
     only(t, "part.", &["name", "experiment", "statistic", "published", "published_se", "published_interval", "margin"])?;
     let statistic = t.get("statistic").and_then(Value::as_table);
     let statistic = statistic.ok_or_else(|| SpecError::new("part.statistic", "it must be said", "{ name = \"time\", of = \"t_grok\" }"))?;
@@ -271,10 +276,13 @@ fn part(t: &Table) -> Result<Part, SpecError> {
         Some(Value::String(s)) => Some(Published::Name(s.clone())),
         _ => number(t, "published", "part.published")?.map(Published::Number),
     };
+    let query = Query::parse(statistic)?;
+    let bound = query.statistic.row.name == "share" && matches!(published, Some(Published::Number(x)) if x == 0.0 || x == 1.0);
     let part = Part {
+        exact: own || bound,
         name: text(t, "name", "part.name")?,
         experiment: text(t, "experiment", "part.experiment")?,
-        query: Query::parse(statistic)?,
+        query,
         published,
         published_se: positive("published_se")?,
         published_interval: interval,

@@ -345,3 +345,45 @@ impl From<NoData> for Error {
         Error::usage(e.0, "`pennydrop claims show ID` has the statistic and the keys of its results")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(fixed: &[(&str, &str)], keys: &[&str], measures: &[&str], id: &str) -> Data {
+        let run = Run {
+            id: id.into(),
+            values: keys.iter().map(|k| format!("{k} of {id}")).collect(),
+            seeds: [0; 4],
+            steps: 10,
+            budget: 20,
+            end: End::Steps,
+            t_mem: None,
+            t_grok: None,
+            wall_s: 1.0,
+            twin: false,
+            measured: measures.iter().map(|m| Some(m.len() as f64)).collect(),
+        };
+        Data {
+            keys: keys.iter().map(|k| k.to_string()).collect(),
+            measures: measures.iter().map(|m| m.to_string()).collect(),
+            fixed: fixed.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            runs: vec![run],
+            ..Data::default()
+        }
+    }
+
+    #[test]
+    fn joined_runs_know_what_told_them_apart() {
+        let a = data(&[("model.name", "mlp"), ("task.p", "29"), ("optim.lr", "1e-3")], &["model.widths"], &["norm@end", "norm@t_mem"], "a");
+        let b = data(&[("model.name", "transformer"), ("task.p", "29")], &["optim.lr"], &["norm@t_mem"], "b");
+        let both = a.join(&b);
+        assert_eq!((both.keys.join(" "), both.measures.join(" "), both.fixed.len()), ("model.name model.widths optim.lr".into(), "norm@t_mem".into(), 1));
+        assert_eq!(both.runs[0].values, ["mlp", "model.widths of a", "1e-3"]);
+        assert_eq!(both.runs[1].values, ["transformer", "–", "optim.lr of b"]);
+        assert_eq!(both.runs[0].measured, [Some(10.0)]);
+        // The same run is there once.
+        assert_eq!(a.join(&a).runs.len(), 1);
+        assert_eq!(Data::parse(&both.to_csv()).unwrap().runs, both.runs);
+    }
+}

@@ -51,7 +51,7 @@ pub fn target(part: &Part) -> Option<Target> {
         _ => return None,
     };
     let width = part.published_interval.map(|(low, high)| (high - low) / (2.0 * 1.96));
-    let exact = part.query.statistic.along.then_some(0.0);
+    let exact = (part.exact || part.query.statistic.along).then_some(0.0);
     Some(Target { value, se: part.published_se.or(width).or(exact), margin: part.margin })
 }
 
