@@ -1,6 +1,6 @@
 //! How much of the times some columns explain.
 
-use super::linear::{columns_of, least_squares, terms};
+use super::linear::{Normal, columns_of, least_squares, terms};
 use super::{HALF, OF, OF_SHARES, Statistic, bootstrap_of, median, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting, observe};
@@ -61,12 +61,19 @@ fn explained(x: &[Vec<f64>], y: &[f64], folds: Option<&[usize]>) -> f64 {
     let residual = |i: usize, b: &[f64]| (y[i] - predict(b, &x[i])) * (y[i] - predict(b, &x[i]));
     let left = match folds {
         None => least_squares(x, y).map(|b| (0..n).map(|i| residual(i, &b)).sum::<f64>()),
-        Some(folds) => (0..n).try_fold(0.0, |sum, out| {
+        Some(folds) => {
+            let row = |i: usize| move |k: usize| if k == 0 { 1.0 } else { x[i][k - 1] };
+            let mut all = Normal::new(x.first().map_or(0, Vec::len) + 1);
+            (0..n).for_each(|i| all.add(row(i), y[i], 1.0));
+            let mut order: Vec<usize> = (0..n).collect();
+            order.sort_by_key(|i| folds[*i]);
             // A run that a draw has twice is left out twice: it must not predict itself.
-            let others: Vec<usize> = (0..n).filter(|i| folds[*i] != folds[out]).collect();
-            let xs: Vec<Vec<f64>> = others.iter().map(|i| x[*i].clone()).collect();
-            least_squares(&xs, &others.iter().map(|i| y[*i]).collect::<Vec<_>>()).map(|b| sum + residual(out, &b))
-        }),
+            order.chunk_by(|a, b| folds[*a] == folds[*b]).try_fold(0.0, |sum, out| {
+                let mut others = all.clone();
+                out.iter().for_each(|i| others.add(row(*i), y[*i], -1.0));
+                others.solve().map(|b| sum + out.iter().map(|i| residual(*i, &b)).sum::<f64>())
+            })
+        }
     };
     left.map_or(f64::NAN, |l| 1.0 - l / total)
 }

@@ -87,38 +87,63 @@ pub(crate) fn columns_of(words: &[&str]) -> Vec<String> {
     all.flat_map(|t| t.columns().map(str::to_string).collect::<Vec<_>>()).collect()
 }
 
-/// Coefficients of least squares with a constant first, by Gaussian elimination of the normal equations; `None` if columns depend on each other.
+/// Sums of squares and products of rows (with their constant, where they have one) and of their values: what least squares needs, and no row more than once.
+#[derive(Debug, Clone)]
+pub(crate) struct Normal {
+    m: usize,
+    /// m rows of m + 1 numbers.
+    sums: Vec<f64>,
+}
+
+impl Normal {
+    /// Of rows of `m` numbers; none yet.
+    pub fn new(m: usize) -> Normal {
+        Normal { m, sums: vec![0.0; m * (m + 1)] }
+    }
+
+    /// Adds a row and its value, `times` times; −1 takes it away again.
+    pub fn add(&mut self, row: impl Fn(usize) -> f64, y: f64, times: f64) {
+        for i in 0..self.m {
+            let left = times * row(i);
+            for j in 0..self.m {
+                self.sums[i * (self.m + 1) + j] += left * row(j);
+            }
+            self.sums[i * (self.m + 1) + self.m] += left * y;
+        }
+    }
+
+    /// The coefficients, by Gaussian elimination; `None` if columns depend on each other.
+    pub fn solve(&self) -> Option<Vec<f64>> {
+        let (m, w) = (self.m, self.m + 1);
+        let mut a = self.sums.clone();
+        let size = (0..m).map(|i| a[i * w + i]).fold(0.0, f64::max);
+        for k in 0..m {
+            let pivot = (k..m).max_by(|p, q| a[*p * w + k].abs().total_cmp(&a[*q * w + k].abs()))?;
+            (0..w).for_each(|j| a.swap(k * w + j, pivot * w + j));
+            if a[k * w + k].abs() <= 1e-12 * size {
+                return None;
+            }
+            for i in (0..m).filter(|i| *i != k) {
+                let f = a[i * w + k] / a[k * w + k];
+                (k..w).for_each(|j| a[i * w + j] -= f * a[k * w + j]);
+            }
+        }
+        Some((0..m).map(|i| a[i * w + m] / a[i * w + i]).collect())
+    }
+}
+
+/// Coefficients of least squares with a constant first; `None` if columns depend on each other.
 pub(crate) fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
-    let row = |v: &[f64]| std::iter::once(1.0).chain(v.iter().copied()).collect::<Vec<f64>>();
-    solve(&x.iter().map(|v| row(v)).collect::<Vec<_>>(), y)
+    let mut n = Normal::new(x.first()?.len() + 1);
+    x.iter().zip(y).for_each(|(v, y)| n.add(|i| if i == 0 { 1.0 } else { v[i - 1] }, *y, 1.0));
+    n.solve()
 }
 
 /// Coefficients of least squares without a constant.
 pub(crate) fn solve(x: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
-    let m = x.first()?.len();
-    let mut a = vec![vec![0.0; m + 1]; m];
-    for (v, y) in x.iter().zip(y) {
-        for i in 0..m {
-            for j in 0..m {
-                a[i][j] += v[i] * v[j];
-            }
-            a[i][m] += v[i] * y;
-        }
-    }
-    let size = (0..m).map(|i| a[i][i]).fold(0.0, f64::max);
-    for k in 0..m {
-        let pivot = (k..m).max_by(|p, q| a[*p][k].abs().total_cmp(&a[*q][k].abs()))?;
-        a.swap(k, pivot);
-        if a[k][k].abs() <= 1e-12 * size {
-            return None;
-        }
-        for i in (0..m).filter(|i| *i != k) {
-            let f = a[i][k] / a[k][k];
-            let above = a[k].clone();
-            a[i].iter_mut().zip(&above).for_each(|(x, u)| *x -= f * u);
-        }
-    }
-    Some((0..m).map(|i| a[i][m] / a[i][i]).collect())
+    let mut n = Normal::new(x.first()?.len());
+    x.iter().zip(y).for_each(|(v, y)| n.add(|i| v[i], *y, 1.0));
+    n.solve()
 }
 
 #[cfg(test)]
@@ -151,6 +176,11 @@ mod tests {
         let b = least_squares(&x, &y).unwrap();
         assert!(b.iter().zip([3.0, -2.0, 0.5]).all(|(a, b)| (a - b).abs() < 1e-9), "{b:?}");
         assert!(least_squares(&x.iter().map(|v| vec![v[0], 2.0 * v[0]]).collect::<Vec<_>>(), &y).is_none());
+        let mut n = Normal::new(2);
+        x.iter().zip(&y).for_each(|(v, y)| n.add(|i| v[i], *y, 1.0));
+        n.add(|i| [9.0, -4.0][i], 77.0, 1.0);
+        n.add(|i| [9.0, -4.0][i], 77.0, -1.0);
+        assert!(n.solve().unwrap().iter().zip(solve(&x, &y).unwrap()).all(|(a, b)| (a - b).abs() < 1e-9), "a row that was taken away counts");
         assert!((least_squares(&vec![Vec::new(); 3], &[1.0, 2.0, 6.0]).unwrap()[0] - 3.0).abs() < 1e-12);
     }
 }
