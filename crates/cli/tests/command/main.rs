@@ -13,6 +13,7 @@ mod intervene;
 mod known;
 mod many;
 mod output;
+mod page;
 mod query;
 mod strings;
 mod sweep;

@@ -29,6 +29,8 @@ use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError, Value};
 use pennydrop_stats::{Bootstrap, Interval, Observation};
 use toml::Table;
 
+pub(crate) use linear::Term;
+
 /// Confidence of every interval.
 pub const LEVEL: f64 = 0.95;
 /// Default margin of times and their ratios.

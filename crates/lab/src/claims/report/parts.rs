@@ -1,0 +1,64 @@
+//! The parts of a claim as a table.
+
+use super::accounting::open_table;
+use super::slug;
+use crate::claims::claim::Published;
+use crate::claims::guard::Outcome;
+use crate::claims::judge::JudgedPart;
+use crate::claims::rule::Verdict;
+use crate::view::axis::short;
+use pennydrop_figure::escape as text;
+use std::fmt::Write;
+
+/// A number of a part as it is compared.
+fn published(p: &JudgedPart) -> String {
+    match &p.part.published {
+        Some(Published::Number(x)) => short(*x),
+        Some(Published::Name(n)) => n.clone(),
+        None => "–".into(),
+    }
+}
+
+fn ours(p: &JudgedPart) -> String {
+    let Some(e) = &p.estimate else { return "–".into() };
+    let number = |x: f64| if x == f64::INFINITY { "∞".into() } else { short(x) };
+    let value = if e.value == f64::INFINITY { format!("> {}", number(e.low)) } else { number(e.value) };
+    format!("{value} [{}, {}]", number(e.low), number(e.high))
+}
+
+/// A row a part: the paper’s number, ours, the verdict, the guards.
+pub(super) fn parts(out: &mut String, parts: &[JudgedPart]) {
+    if parts.is_empty() {
+        return;
+    }
+    open_table(out, "parts", &["part", "paper", "ours [95 %]", "runs (censored)", "verdict", "guards"]);
+    for p in parts {
+        let guards: Vec<String> = p
+            .guards
+            .iter()
+            .filter(|g| g.outcome != Outcome::NotApplicable)
+            .map(|g| format!("<span class=\"guard {}\">{} {}: {}</span>", slug(g.outcome.name()), g.name, g.outcome.name(), text(&g.says)))
+            .collect();
+        let more = p
+            .decision
+            .as_ref()
+            .filter(|d| d.verdict == Verdict::Inconclusive)
+            .and_then(|d| d.more)
+            .map(|n| format!("; about {n} more seeds"))
+            .unwrap_or_default();
+        let note = p.estimate.as_ref().map(|e| e.note.as_str()).filter(|n| !n.is_empty()).map(|n| format!(" <small>({})</small>", text(n))).unwrap_or_default();
+        let why = p.why.as_ref().map(|w| format!(" <small>({})</small>", text(w))).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "<tr><th scope=\"row\">{}{note}</th><td>{}</td><td>{}</td><td>{}</td><td><span class=\"v {}\">{}</span>{more}{why}</td><td>{}</td></tr>",
+            text(&p.part.name),
+            text(&published(p)),
+            text(&ours(p)),
+            p.estimate.as_ref().map_or(String::new(), |e| format!("{} ({})", e.n, e.censored)),
+            slug(p.verdict.name()),
+            p.verdict.name(),
+            guards.join("<br>")
+        );
+    }
+    out.push_str("</tbody>\n</table></div>\n");
+}
