@@ -98,6 +98,8 @@ impl Data {
     /// A key of a run's setting.
     pub fn value<'a>(&'a self, run: &'a Run, key: &str) -> Option<&'a str> {
         let varies = self.keys.iter().position(|k| k == key).map(|k| run.values[k].as_str());
+        // An intervention that a run does not have fires never.
+        let varies = varies.map(|v| if v == "–" && key.ends_with(".from") { "never" } else { v });
         varies.or_else(|| self.fixed.get(key).map(String::as_str))
     }
 
@@ -382,6 +384,9 @@ mod tests {
         assert_eq!(both.runs[0].values, ["mlp", "model.widths of a", "1e-3"]);
         assert_eq!(both.runs[1].values, ["transformer", "–", "optim.lr of b"]);
         assert_eq!(both.runs[0].measured, [Some(10.0)]);
+        let mut forked = data(&[], &["clamp.from", "clamp.factor"], &[], "c");
+        forked.runs[0].values = ["–", "–"].map(String::from).to_vec();
+        assert_eq!((forked.value(&forked.runs[0], "clamp.from"), forked.value(&forked.runs[0], "clamp.factor")), (Some("never"), Some("–")));
         // The same run is there once.
         assert_eq!(a.join(&a).runs.len(), 1);
         assert_eq!(Data::parse(&both.to_csv()).unwrap().runs, both.runs);

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_decay_has_its_rate() {
         // Steps as a geometric grid has them, so that the weights matter once noise is there.
-        let points: Vec<(f64, f64)> = (0..40).map(|i| (100.0 * f64::powf(1.08, f64::from(i)), 0.0)).map(|(t, _)| (t, 70.0 * f64::exp(-7e-4 * t))).collect();
+        let points: Vec<(f64, f64)> = (0..40).map(|i| (100.0 * libm::pow(1.08, f64::from(i)), 0.0)).map(|(t, _)| (t, 70.0 * libm::exp(-7e-4 * t))).collect();
         assert!((rate(&points, 5).unwrap() - 7e-4).abs() < 1e-12);
         assert_eq!(rate(&points[..4], 5), None);
         // One bent early point, which stands for few steps, weighs little.

@@ -363,8 +363,8 @@ mod tests {
         let cases: [(&str, Time, &[&str]); 4] = [
             ("offset", |e, l| 900.0 + 1.2 / (e * l), &["inverse", "constant", power, "memorised", "critical"]),
             ("memorised", |e, l| 150.0 + 1.2 / (e * l), &["inverse", "constant", power, "critical"]),
-            (power, |e, l| 3.0 * e.powf(-1.5) * l.powf(-0.6), &["offset", "inverse", "memorised", "critical"]),
-            ("critical", |_, l| 500.0 * (l - 0.2).powf(-0.7), &["offset", "inverse", power, "constant"]),
+            (power, |e, l| 3.0 * libm::pow(e, -1.5) * libm::pow(l, -0.6), &["offset", "inverse", "memorised", "critical"]),
+            ("critical", |_, l| 500.0 * libm::pow(l - 0.2, -0.7), &["offset", "inverse", power, "constant"]),
         ];
         for (claimed, time, rivals) in cases {
             let list: Vec<String> = rivals.iter().map(|r| format!("'{r}'")).collect();

@@ -180,12 +180,12 @@ mod tests {
     #[test]
     fn half_of_the_runs() {
         let shares = [(0.01, 0), (0.02, 1), (0.04, 3), (0.08, 4)];
-        let points: Vec<(f64, bool)> = shares.iter().flat_map(|(x, hits)| (0..4).map(move |k| (f64::ln(*x), k < *hits))).collect();
+        let points: Vec<(f64, bool)> = shares.iter().flat_map(|(x, hits)| (0..4).map(move |k| (libm::log(*x), k < *hits))).collect();
         let all: Vec<usize> = (0..points.len()).collect();
         // Rises of 1/4, 1/2, 1/4 in gaps centred at ln of √2·0.01, 0.02·√2, 0.04·√2.
-        let want = f64::ln(0.02 * 2f64.sqrt());
+        let want = libm::log(0.02 * 2f64.sqrt());
         let (value, half) = threshold(&points, &all);
-        assert!((value - want).abs() < 1e-12 && (half - 2f64.ln() / 2.0).abs() < 1e-12, "{value} {half}");
+        assert!((value - want).abs() < 1e-12 && (half - libm::log(2.0) / 2.0).abs() < 1e-12, "{value} {half}");
     }
 
     #[test]
