@@ -7,7 +7,7 @@ use crate::spec::resolve::Namer;
 use crate::spec::seeds::common;
 use crate::spec::sweep::{Key, key_name};
 use pennydrop_registry::{SpecError, Value};
-use pennydrop_tasks::{Seeds, Task};
+use pennydrop_tasks::{Leakage, Seeds, Task};
 use pennydrop_train::{Run, Setup};
 use std::sync::Arc;
 
@@ -105,6 +105,15 @@ impl Job {
             interventions: self.spec.interventions(),
             rewrites: self.spec.rewrites.clone(),
         })
+    }
+
+    /// Training and test examples of the first run, and how far the test could be answered without generalising. No model is built.
+    ///
+    /// # Errors
+    /// What the task forbids.
+    pub fn leakage(&self) -> Result<(usize, usize, Leakage), SpecError> {
+        let task = self.inputs.task(&self.spec, &self.runs[0].seeds)?;
+        Ok((task.train.len(), task.tested().test.len(), task.leakage))
     }
 
     /// Makes the first run, which finds everything that is wrong with a spec before anything is written, and its sizes.

@@ -66,7 +66,7 @@ pub(super) fn show(folder: Option<&Path>, id: &str, as_json: bool) -> Result<u8,
                         e.n.to_string(),
                         e.censored.to_string(),
                         holm,
-                        p.verdict.name().to_string() + &more,
+                        p.verdict.name().to_string() + &more + if p.survives_holm() == Some(false) { ", not after Holm" } else { "" },
                     ]
                 }
                 _ => vec!["–".into(), "–".into(), paper, "–".into(), "–".into(), "–".into(), "–".into(), "–".into(), p.verdict.name().to_string()],

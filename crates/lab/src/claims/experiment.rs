@@ -138,6 +138,28 @@ impl Experiment {
         Design::new(self.base.clone(), Sweep::parse(&words)?, Vec::new(), None).map(Some)
     }
 
+    /// Whether its test examples are among its training examples, over its first few different data; in words, with whether any is.
+    ///
+    /// # Errors
+    /// The words make no campaign, or the task cannot be made.
+    pub fn leakage(&self) -> Result<(bool, String), Error> {
+        const MOST: usize = 8;
+        let Some(design) = self.design(Scope::Reduced)? else { return Ok((false, "it has no runs".into())) };
+        let mut seen = BTreeSet::new();
+        let (mut test, mut repeated, mut twins) = (0, 0, 0);
+        for i in 0..design.settings.len() {
+            let job = design.job(i)?;
+            if seen.len() < MOST && seen.insert(job.data()) {
+                let (_, n, leak) = job.leakage()?;
+                test += n;
+                repeated += leak.repeated;
+                twins += leak.twins;
+            }
+        }
+        let mirror = if twins > 0 { format!("; {twins} are the mirror image of one, b + a of a + b") } else { String::new() };
+        Ok((repeated > 0, format!("{repeated} of {test} test examples are training examples{mirror}")))
+    }
+
     /// What it says in canonical form, without what decides nothing.
     pub fn rule(&self) -> String {
         let mut t = self.table.clone();

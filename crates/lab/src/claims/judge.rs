@@ -3,7 +3,7 @@
 use crate::claims::claim::{Claim, Part, Published};
 use crate::claims::guard::{Guard, Outcome, decide_part, guards, target};
 use crate::claims::ledger::Ledger;
-use crate::claims::rule::{Decision, Estimate, Scale, Verdict, combine};
+use crate::claims::rule::{Decision, Estimate, Kind, Scale, Verdict, combine};
 use pennydrop_stats::holm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +82,10 @@ pub struct Judged {
 pub fn judge(ledger: &Ledger, claims: &[&Claim]) -> Vec<Judged> {
     let papers: BTreeSet<&str> = claims.iter().map(|c| c.paper.as_str()).collect();
     let wanted: BTreeSet<String> = claims.iter().map(|c| c.id()).collect();
-    let mut all: Vec<Judged> = ledger.claims.values().filter(|c| papers.contains(c.paper.as_str())).map(|c| one(ledger, c)).collect();
+    let concerned: Vec<&Claim> = ledger.claims.values().filter(|c| papers.contains(c.paper.as_str())).collect();
+    let with_data = ledger.needed(&concerned).into_iter().filter(|e| ledger.data.contains_key(&e.name));
+    let leaks: Leaks = with_data.map(|e| (e.name.clone(), e.leakage().unwrap_or_else(|why| (false, format!("its data cannot be made: {why}"))))).collect();
+    let mut all: Vec<Judged> = concerned.into_iter().map(|c| one(ledger, c, &leaks)).collect();
     for paper in papers {
         let mut parts: Vec<&mut JudgedPart> = all.iter_mut().filter(|j| j.claim.paper == paper).flat_map(|j| &mut j.parts).collect();
         parts.retain(|p| p.decision.as_ref().is_some_and(|d| d.p.is_finite()));
@@ -95,10 +98,13 @@ pub fn judge(ledger: &Ledger, claims: &[&Claim]) -> Vec<Judged> {
     all
 }
 
-fn one(ledger: &Ledger, claim: &Claim) -> Judged {
+/// Of each experiment with results, whether and how far training and test share examples.
+type Leaks = BTreeMap<String, (bool, String)>;
+
+fn one(ledger: &Ledger, claim: &Claim, leaks: &Leaks) -> Judged {
     let id = claim.id();
     let rule = ledger.rule_hash(claim);
-    let parts: Vec<JudgedPart> = claim.parts.iter().map(|p| judge_part(ledger, p)).collect();
+    let parts: Vec<JudgedPart> = claim.parts.iter().map(|p| judge_part(ledger, p, claim.kind == Kind::Absence, leaks)).collect();
     let experiments = ledger.needed(&[claim]);
     let mut accounting = Accounting { waiting_core_hours: claim.cost_core_hours, ..Accounting::default() };
     let (mut made, mut registered, mut seeds, mut missing) = (Vec::new(), Vec::new(), BTreeSet::new(), 0.0);
@@ -138,7 +144,8 @@ fn one(ledger: &Ledger, claim: &Claim) -> Judged {
     Judged { claim: claim.clone(), verdict, parts, accounting, command: format!("pennydrop claims run {id}"), rule, registered, after_data, made, reason }
 }
 
-fn judge_part(ledger: &Ledger, part: &Part) -> JudgedPart {
+fn judge_part(ledger: &Ledger, part: &Part, absence: bool, leaks: &Leaks) -> JudgedPart {
+    let leaks: Vec<(bool, String)> = part.experiments().filter_map(|e| leaks.get(e).cloned()).collect();
     let open = |why: String| JudgedPart {
         part: part.clone(),
         verdict: Verdict::Waiting,
@@ -156,7 +163,7 @@ fn judge_part(ledger: &Ledger, part: &Part) -> JudgedPart {
         Err(why) => open(format!("{}: {why}", part.experiment)),
         Ok((estimate, decision)) => JudgedPart {
             verdict: decision.verdict,
-            guards: guards(part, decision.verdict, &data),
+            guards: guards(part, decision.verdict, &data, absence, &leaks),
             estimate: Some(estimate),
             decision: Some(decision),
             ..JudgedPart { why: None, ..open(String::new()) }
@@ -170,6 +177,12 @@ fn finite(x: f64) -> Value {
 }
 
 impl JudgedPart {
+    /// Whether its verdict stands after Holm's adjustment at 5 %; `None` where nothing was decided, or no p belongs to it.
+    pub fn survives_holm(&self) -> Option<bool> {
+        let decided = !matches!(self.verdict, Verdict::Inconclusive | Verdict::Waiting);
+        self.holm.filter(|_| decided).map(|p| p <= 0.05)
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> Value {
         let p = &self.part;
@@ -201,7 +214,7 @@ impl JudgedPart {
             })),
             "decision": self.decision.as_ref().map(|d| json!({
                 "delta": finite(d.delta), "low": finite(d.low), "high": finite(d.high), "margin": d.margin,
-                "assumed_published_se": d.assumed_se, "p": finite(d.p), "p_holm": self.holm, "more_seeds": d.more,
+                "assumed_published_se": d.assumed_se, "p": finite(d.p), "p_holm": self.holm, "survives_holm": self.survives_holm(), "more_seeds": d.more,
             })),
             "guards": self.guards.iter().map(|g| json!({"name": g.name, "outcome": g.outcome.name(), "says": g.says})).collect::<Vec<_>>(),
         })

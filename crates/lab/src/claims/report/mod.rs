@@ -171,7 +171,7 @@ fn words(out: &mut String) {
         let _ = writeln!(out, "<dt><span class=\"v {}\">{}</span></dt><dd>{meaning}</dd>", slug(v.name()), v.name());
     }
     out.push_str(
-        "</dl>\n<p>Guards run by themselves: <em>identity</em> (does the number hold at step 0?), <em>leak</em> (do training and test share examples, does a number read test labels?), \
+        "</dl>\n<p>Guards run by themselves: <em>identity</em> (does the number hold at step 0, or with what it reads dealt out at random?), <em>leak</em> (do training and test share examples, does a number read test labels?), \
          <em>horizon</em> (would a third of the budget have said something else?), <em>precision</em> (do the runs in double precision agree?).</p>\n</section>\n",
     );
 }

@@ -48,9 +48,10 @@ pub(super) fn parts(out: &mut String, parts: &[JudgedPart]) {
             .unwrap_or_default();
         let note = p.estimate.as_ref().map(|e| e.note.as_str()).filter(|n| !n.is_empty()).map(|n| format!(" <small>({})</small>", text(n))).unwrap_or_default();
         let why = p.why.as_ref().map(|w| format!(" <small>({})</small>", text(w))).unwrap_or_default();
+        let holm = if p.survives_holm() == Some(false) { "; not after Holm’s adjustment within the paper" } else { "" };
         let _ = writeln!(
             out,
-            "<tr><th scope=\"row\">{}{note}</th><td>{}</td><td>{}</td><td>{}</td><td><span class=\"v {}\">{}</span>{more}{why}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}{note}</th><td>{}</td><td>{}</td><td>{}</td><td><span class=\"v {}\">{}</span>{more}{holm}{why}</td><td>{}</td></tr>",
             text(&p.part.name),
             text(&published(p)),
             text(&ours(p)),
