@@ -70,6 +70,21 @@ fn legend(p: &Panel) -> (Vec<(usize, f64, f64, String)>, f64) {
 
 /// The picture with its caption.
 pub(super) fn figure(out: &mut String, p: &Panel) {
+    out.push_str("<figure class=\"panel\">");
+    svg(out, p, "");
+    let _ = writeln!(out, "<figcaption>{}</figcaption></figure>", text(&p.caption()));
+}
+
+/// A panel as a file of its own, with the page's style.
+pub(super) fn alone(p: &Panel, style: &str) -> String {
+    let mut out = String::new();
+    svg(&mut out, p, " xmlns=\"http://www.w3.org/2000/svg\"");
+    let at = out.find('>').map_or(0, |i| i + 1);
+    out.insert_str(at, &format!("<style>{style} svg {{ background: var(--page); }}</style><title>{}</title>", text(&p.caption())));
+    out
+}
+
+fn svg(out: &mut String, p: &Panel, more: &str) {
     let rows = if let Across::Rows(rows) = &p.across { Some(rows) } else { None };
     let several = p.series.len() > 1;
     let (items, lines) = if several { legend(p) } else { (Vec::new(), 0.0) };
@@ -78,7 +93,7 @@ pub(super) fn figure(out: &mut String, p: &Panel) {
     let plot = rows.map_or(HEIGHT, |r| ROW * r.len() as f64 + 4.0);
     let height = top + plot + 44.0;
     let label = format!("{} of {}: {} runs, {} censored", p.title(), p.experiment, p.marks.len(), p.censored());
-    let _ = writeln!(out, "<figure class=\"panel\"><svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{}\">", text(&label));
+    let _ = writeln!(out, "<svg{more} viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{}\">", text(&label));
     if several {
         let _ = writeln!(out, "<text class=\"t\" x=\"0\" y=\"13\">{}</text>", text(&cut(&p.series_key, WIDTH)));
         for (series, x, y, words) in items {
@@ -89,7 +104,7 @@ pub(super) fn figure(out: &mut String, p: &Panel) {
         Some(rows) => sideways(out, p, rows, top, plot),
         None => upright(out, p, top, plot),
     }
-    let _ = writeln!(out, "</svg><figcaption>{}</figcaption></figure>", text(&p.caption()));
+    out.push_str("</svg>\n");
 }
 
 /// All values of the ordinate.

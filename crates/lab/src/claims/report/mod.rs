@@ -20,7 +20,7 @@ use std::path::Path;
 /// The style: colours by scheme, letters of the system, a page that prints.
 const STYLE: &str = include_str!("report.css");
 
-/// Writes `index.html` and `claims.json` into `folder`.
+/// Writes `index.html` and `claims.json` into `folder`, and each picture of runs once more as `pictures/ID-K.svg`, for papers and slides.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -28,7 +28,16 @@ pub fn write(ledger: &Ledger, judged: &[Judged], version: &str, folder: &Path) -
     crate::record::publish(&folder.join("index.html"), html(ledger, judged, version).as_bytes())?;
     let list: Vec<_> = judged.iter().map(Judged::to_json).collect();
     let json = format!("{:#}\n", serde_json::json!({"schema": "pennydrop.claims/1", "claims": list}));
-    crate::record::publish(&folder.join("claims.json"), json.as_bytes())
+    crate::record::publish(&folder.join("claims.json"), json.as_bytes())?;
+    let pictures = folder.join("pictures");
+    std::fs::create_dir_all(&pictures).map_err(|e| Error::System { doing: format!("make the folder {}", pictures.display()), why: e.to_string() })?;
+    for j in judged {
+        let panels = panel::panels(ledger, &j.claim.parts.iter().collect::<Vec<_>>()).0;
+        for (k, p) in panels.iter().enumerate() {
+            crate::record::publish(&pictures.join(format!("{}-{}.svg", slug(&j.claim.id()), k + 1)), draw::alone(p, STYLE).as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// A word for classes and anchors.

@@ -33,12 +33,13 @@ pub(super) fn parts(out: &mut String, parts: &[JudgedPart]) {
     }
     open_table(out, "parts", &["part", "paper", "ours [95 %]", "runs (censored)", "verdict", "guards"]);
     for p in parts {
-        let guards: Vec<String> = p
-            .guards
-            .iter()
-            .filter(|g| g.outcome != Outcome::NotApplicable)
-            .map(|g| format!("<span class=\"guard {}\">{} {}: {}</span>", slug(g.outcome.name()), g.name, g.outcome.name(), text(&g.says)))
-            .collect();
+        let by = |o: Outcome| p.guards.iter().filter(move |g| g.outcome == o);
+        let passed: Vec<&str> = by(Outcome::Passed).map(|g| g.name).collect();
+        let mut guards: Vec<String> =
+            by(Outcome::Failed).map(|g| format!("<span class=\"guard failed\">{} failed: {}</span>", g.name, text(&g.says))).collect();
+        if !passed.is_empty() {
+            guards.push(format!("<span class=\"guard passed\">passed: {}</span>", passed.join(", ")));
+        }
         let more = p
             .decision
             .as_ref()
@@ -62,4 +63,27 @@ pub(super) fn parts(out: &mut String, parts: &[JudgedPart]) {
         );
     }
     out.push_str("</tbody>\n</table></div>\n");
+    guards(out, parts);
+}
+
+/// What each guard saw, folded away.
+fn guards(out: &mut String, parts: &[JudgedPart]) {
+    if parts.iter().all(|p| p.guards.is_empty()) {
+        return;
+    }
+    out.push_str("<details><summary>What the guards saw</summary>\n<dl>\n");
+    for p in parts {
+        for g in p.guards.iter().filter(|g| g.outcome != Outcome::NotApplicable) {
+            let _ = writeln!(
+                out,
+                "<dt>{}: {}</dt><dd><span class=\"guard {}\">{}</span>: {}</dd>",
+                text(&p.part.name),
+                g.name,
+                slug(g.outcome.name()),
+                g.outcome.name(),
+                text(&g.says)
+            );
+        }
+    }
+    out.push_str("</dl>\n</details>\n");
 }
