@@ -201,7 +201,7 @@ fn number(text: &str) -> Option<f64> {
 
 /// A value as it is shown: a number without noise, text as it is.
 fn shown(value: &str) -> String {
-    number(value).map_or_else(|| value.to_string(), short)
+    if value == "–" { "none".into() } else { number(value).map_or_else(|| value.to_string(), short) }
 }
 
 /// Settings in words: `clamp.factor=1.15, clamp.from=t_mem`.
