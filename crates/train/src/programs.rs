@@ -93,7 +93,8 @@ impl Programs {
             }
             key.push('\n');
         };
-        section(&setup.model, &|name, _| name == "init" || name == "init_scale");
+        // First values are drawn as the program's tensors say, so `init` and `init_scale` are part of it although no kernel knows them.
+        section(&setup.model, &|_, _| false);
         section(&setup.loss, &|name, _| name == "l1" || name == "l2");
         let later = |k: &str| Hyper::new(setup).is_ok_and(|h| h.traced(k) != 0.0) && setup.loss.float(k) == 0.0;
         // An optimizer's numbers are run-time scalars; zeros switch parts off.

@@ -162,12 +162,26 @@ fn programs_are_shared_by_runs_that_differ_in_numbers() {
         own.advance(&Sequential, &mut Silent);
         assert_eq!(record(&shared), record(&own), "{other}");
     }
-    for other in ["optim.weight_decay=0", "loss.l2=0", "optim.clip=1", "model.widths=[17]", "train.batch=8", "train.precision=f64", "task.fraction=0.4"] {
+    // First values are no part of a kernel, and belong to the program's tensors all the same.
+    for other in [
+        "model.init_scale=2",
+        "model.init=he-normal",
+        "optim.weight_decay=0",
+        "loss.l2=0",
+        "optim.clip=1",
+        "model.widths=[17]",
+        "train.batch=8",
+        "train.precision=f64",
+        "task.fraction=0.4",
+    ] {
         let words = format!("{base} {other}");
         assert!(!programs.fit(&setup(&words)), "{other}");
         let mut run = Run::with(setup(&words), &programs).unwrap();
         run.advance(&Sequential, &mut Silent);
         assert!(run.programs().fit(&setup(&words)));
+        let mut own = Run::new(setup(&words)).unwrap();
+        own.advance(&Sequential, &mut Silent);
+        assert_eq!(record(&run), record(&own), "{other}");
     }
 }
 

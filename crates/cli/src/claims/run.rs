@@ -98,12 +98,15 @@ pub(super) fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
         // As it reads back, so that a verdict is the same now and later.
         ledger.data.insert(e.name.clone(), Data::parse(&data.to_csv()).map_err(|why| Error::Damaged { path: target.clone(), why })?);
     }
-    let judged = judge(&ledger, &claims);
+    // New results move Holm's adjustment of every claim of the paper, and may decide another claim: all of them are written anew.
+    let papers: Vec<&Claim> = ledger.claims.values().filter(|c| claims.iter().any(|w| w.paper == c.paper)).collect();
+    let mut judged = judge(&ledger, &papers);
     for j in &judged {
         if !j.parts.is_empty() && j.parts.iter().all(|p| p.estimate.is_some()) {
             write(&target.join(format!("{}.json", j.claim.id())), &j.to_file())?;
         }
     }
+    judged.retain(|j| claims.iter().any(|c| c.id() == j.claim.id()));
     let rows: Vec<Vec<String>> = judged.iter().map(|j| vec![j.claim.id(), j.words(), j.reason.clone().unwrap_or_default()]).collect();
     output::data(&output::table(&rows));
     if !open_runs.is_empty() {
