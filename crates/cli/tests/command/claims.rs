@@ -8,7 +8,7 @@ use std::path::Path;
 const EXPERIMENT: &str = r#"
 [experiment]
 about = "a small network, two decays"
-measure = ["norm@start", "norm@t_grok"]
+measure = ["norm@start", "norm@t_grok", "norm@test_accuracy>0.5", "norm@rate", "norm@rate:100"]
 full = ["seed=range(0,4)"]
 check = ["optim.weight_decay=3", "seed=0"]
 f64 = []
@@ -79,6 +79,29 @@ fn a_claim_is_run_judged_checked_and_reported() {
     let csv = at.join("claims/experiments/small.csv");
     let first = fs::read_to_string(&csv).unwrap();
     assert!(first.contains("norm@t_grok") && first.contains("# rule somebody/1:"), "{first}");
+    // What is measured is what the words say, held against the curves themselves.
+    assert_eq!(call(at, &["export", "runs/claims/small", "csv", "--table", "curves", "--output", "curves.csv"]).code, 0);
+    let table = |text: &str| text.lines().filter(|l| !l.starts_with('#')).map(|l| l.split(',').map(String::from).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let (runs, curves) = (table(&first), table(&fs::read_to_string(at.join("curves.csv")).unwrap()));
+    let cell = |t: &[Vec<String>], row: &[String], name: &str| row[t[0].iter().position(|c| c == name).unwrap()].parse::<f64>().ok();
+    for run in &runs[1..] {
+        let of = |name: &str| cell(&runs, run, name);
+        let mut curve: Vec<[f64; 3]> =
+            curves[1..].iter().filter(|r| r.contains(&run[0])).map(|r| ["step", "norm", "test_accuracy"].map(|c| cell(&curves, r, c).unwrap())).collect();
+        curve.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        assert_eq!(of("norm@start"), Some(curve[0][1]));
+        assert_eq!(of("norm@test_accuracy>0.5"), curve.iter().find(|p| p[2] > 0.5).map(|p| p[1]));
+        let (mem, grok) = (of("t_mem").unwrap(), of("t_grok").unwrap());
+        // Between margins of 20 steps, or 5 % of the delay, the norm falls all the time: its slope is about that of the ends.
+        let margin = (0.05 * (grok - mem)).max(20.0);
+        let within: Vec<&[f64; 3]> = curve.iter().filter(|p| p[0] >= mem + margin && p[0] <= grok - margin).collect();
+        let (p, q) = (within[0], within[within.len() - 1]);
+        let slope = (p[1] / q[1]).ln() / (q[0] - p[0]);
+        let rate = of("norm@rate").unwrap();
+        assert!(slope > 0.0 && (rate / slope - 1.0).abs() < 0.3, "{rate} and {slope} of {run:?}");
+        let early: Vec<&[f64; 3]> = curve.iter().filter(|p| p[0] >= mem && p[0] <= mem + 100.0).collect();
+        assert_eq!(of("norm@rate:100").is_some(), early.len() >= 3, "{run:?}");
+    }
     // Asked again, everything is known and nothing changes.
     assert_eq!(call(at, &["claims", "run", "somebody/1"]).code, 0);
     let body = |t: &str| t.lines().filter(|l| !l.starts_with('#')).map(String::from).collect::<Vec<_>>();

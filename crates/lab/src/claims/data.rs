@@ -146,9 +146,14 @@ impl Data {
                 .iter()
                 .map(|m| match m.rsplit_once('@').map(|p| p.1) {
                     Some("t_mem") => late(run.t_mem),
-                    Some("t_grok") => late(run.t_grok),
+                    // A rate is fitted up to t_grok, and the crossing of a level may come any time until then.
+                    Some("t_grok" | "rate") => late(run.t_grok),
+                    Some(when) if when.contains('>') => late(run.t_grok),
                     Some("end") => run.steps > end,
-                    Some(step) => step.parse::<u64>().is_ok_and(|s| s > end),
+                    Some(when) => match when.strip_prefix("rate:") {
+                        Some(steps) => run.t_mem.zip(steps.parse::<u64>().ok()).is_none_or(|(t, s)| t + s > end),
+                        None => when.parse::<u64>().is_ok_and(|s| s > end),
+                    },
                     None => false,
                 })
                 .collect();
@@ -373,6 +378,19 @@ mod tests {
             runs: vec![run],
             ..Data::default()
         }
+    }
+
+    #[test]
+    fn a_shorter_budget_would_not_have_measured_what_came_later() {
+        let measures = ["norm@start", "norm@t_mem", "norm@t_grok", "norm@end", "norm@rate", "norm@rate:4", "norm@6", "norm@test_accuracy>0.5"];
+        let mut d = data(&[], &[], &measures, "a");
+        (d.runs[0].t_mem, d.runs[0].t_grok) = (Some(3), Some(9));
+        let known = |share: f64| d.cut(share).runs[0].measured.iter().map(Option::is_some).collect::<Vec<bool>>();
+        // The budget is 20 steps, and the run took 10.
+        assert_eq!(known(0.5), [true; 8]);
+        assert_eq!(known(0.4), [true, true, false, false, false, true, true, false]);
+        assert_eq!(known(0.3), [true, true, false, false, false, false, true, false]);
+        assert_eq!(known(0.1), [true, false, false, false, false, false, false, false]);
     }
 
     #[test]

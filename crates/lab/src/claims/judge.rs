@@ -1,7 +1,7 @@
 //! A claim judged: everything that a page, a table or a line needs.
 
 use crate::claims::claim::{Claim, Part, Published};
-use crate::claims::guard::{Guard, Outcome, decide_part, guards, target};
+use crate::claims::guard::{Guard, Leak, Outcome, decide_part, guards, target};
 use crate::claims::ledger::Ledger;
 use crate::claims::rule::{Decision, Estimate, Kind, Scale, Verdict, combine};
 use pennydrop_stats::holm;
@@ -84,7 +84,8 @@ pub fn judge(ledger: &Ledger, claims: &[&Claim]) -> Vec<Judged> {
     let wanted: BTreeSet<String> = claims.iter().map(|c| c.id()).collect();
     let concerned: Vec<&Claim> = ledger.claims.values().filter(|c| papers.contains(c.paper.as_str())).collect();
     let with_data = ledger.needed(&concerned).into_iter().filter(|e| ledger.data.contains_key(&e.name));
-    let leaks: Leaks = with_data.map(|e| (e.name.clone(), e.leakage().unwrap_or_else(|why| (false, format!("its data cannot be made: {why}"))))).collect();
+    let leaks: Leaks =
+        with_data.map(|e| (e.name.clone(), e.leakage().unwrap_or_else(|why| (Outcome::NotApplicable, format!("its data cannot be made: {why}"))))).collect();
     let mut all: Vec<Judged> = concerned.into_iter().map(|c| one(ledger, c, &leaks)).collect();
     for paper in papers {
         let mut parts: Vec<&mut JudgedPart> = all.iter_mut().filter(|j| j.claim.paper == paper).flat_map(|j| &mut j.parts).collect();
@@ -99,7 +100,7 @@ pub fn judge(ledger: &Ledger, claims: &[&Claim]) -> Vec<Judged> {
 }
 
 /// Of each experiment with results, whether and how far training and test share examples.
-type Leaks = BTreeMap<String, (bool, String)>;
+type Leaks = BTreeMap<String, Leak>;
 
 fn one(ledger: &Ledger, claim: &Claim, leaks: &Leaks) -> Judged {
     let id = claim.id();
@@ -145,7 +146,7 @@ fn one(ledger: &Ledger, claim: &Claim, leaks: &Leaks) -> Judged {
 }
 
 fn judge_part(ledger: &Ledger, part: &Part, absence: bool, leaks: &Leaks) -> JudgedPart {
-    let leaks: Vec<(bool, String)> = part.experiments().filter_map(|e| leaks.get(e).cloned()).collect();
+    let leaks: Vec<Leak> = part.experiments().filter_map(|e| leaks.get(e).cloned()).collect();
     let open = |why: String| JudgedPart {
         part: part.clone(),
         verdict: Verdict::Waiting,

@@ -398,10 +398,10 @@ impl Panel {
             marks.push("open triangles, runs that did not get there, at their last step");
         }
         if any(&|m| m.twin && m.sort == Sort::Seen) {
-            marks.push("crosses, runs in double precision");
+            marks.push("crosses, twins in double precision but for the loss");
         }
         if any(&|m| m.twin && m.sort == Sort::Censored) {
-            marks.push("dashed triangles, the same in double precision");
+            marks.push("dashed triangles, twins that did not get there");
         }
         if !self.medians.is_empty() {
             marks.push(if self.time { "bars, medians of settings (Kaplan–Meier)" } else { "bars, medians of settings" });
@@ -487,7 +487,7 @@ mod tests {
         assert_eq!(p.marks.iter().filter(|m| m.twin).count(), 1);
         assert_eq!(p.published, [(1.0, 800.0, 0)]);
         let caption = p.caption();
-        for word in ["9 runs", "1 censored", "open triangles, runs that did not", "crosses, runs in double", "hollow diamonds"] {
+        for word in ["9 runs", "1 censored", "open triangles, runs that did not", "crosses, twins in double", "hollow diamonds"] {
             assert!(caption.contains(word), "{word}: {caption}");
         }
     }

@@ -29,7 +29,7 @@ use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError, Value};
 use pennydrop_stats::{Bootstrap, Interval, Observation};
 use toml::Table;
 
-pub(crate) use linear::Term;
+pub(crate) use linear::{Term, columns_of};
 
 /// Confidence of every interval.
 pub const LEVEL: f64 = 0.95;
@@ -245,6 +245,14 @@ pub(crate) fn bootstrap_of(draws: usize, groups: &[Vec<&Run>], statistic: impl F
         next += splits.len();
     }
     Ok(Bootstrap { level: LEVEL, resamples: draws, ..Bootstrap::default() }.interval(&strata, statistic)?)
+}
+
+/// The mean of what is known of each run, in the order of `groups`, with its interval over runs.
+pub(crate) fn mean_of(groups: &[Vec<&Run>], values: &[Option<f64>]) -> Result<Interval, NoData> {
+    bootstrap(groups, |s| {
+        let kept: Vec<f64> = s.iter().filter_map(|i| values[*i]).collect();
+        kept.iter().sum::<f64>() / kept.len() as f64
+    })
 }
 
 /// Kaplan–Meier median of `observations[i]` for `i` in `sample`: infinite where it is not reached. The same as `KaplanMeier::median`, without its interval.

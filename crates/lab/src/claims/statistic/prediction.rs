@@ -1,6 +1,6 @@
 //! Whether a published delay law predicts better than a null on the very same runs.
 
-use super::{Statistic, bootstrap};
+use super::{Statistic, mean_of};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting};
 use crate::claims::rule::{Estimate, Scale};
@@ -10,18 +10,21 @@ use pennydrop_registry::{Default, Kind, Param, Row, SpecError};
 use pennydrop_theory::laws::calibrate::{self, Judged, error_on_the_same_runs, judge};
 use pennydrop_theory::laws::{Law, Measured, laws};
 
+/// `law`: which delay law.
+pub(super) const LAW: Param = Param {
+    key: "law",
+    kind: Kind::Str,
+    default: Default::Required,
+    doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
+};
+
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
         name: "prediction",
         summary: "error of the best null less that of a delay law, on the same runs of settings held out: above 0 the law is better",
         source: "`pennydrop theory laws`",
         params: &[
-            Param {
-                key: "law",
-                kind: Kind::Str,
-                default: Default::Required,
-                doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
-            },
+            LAW,
             Param {
                 key: "how",
                 kind: Kind::Choice(&["gain", "mape"]),
@@ -102,11 +105,7 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
             Some(libm::log(n.time.as_ref().ok()? / t).abs() - libm::log(p.time.as_ref().ok()? / t).abs())
         })
         .collect();
-    let mean = |s: &[usize]| {
-        let kept: Vec<f64> = s.iter().filter_map(|i| gain[*i]).collect();
-        kept.iter().sum::<f64>() / kept.len() as f64
-    };
-    let i = bootstrap(&groups, mean)?;
+    let i = mean_of(&groups, &gain)?;
     Ok(Estimate {
         value: i.estimate,
         low: i.low,
@@ -132,10 +131,7 @@ fn mape(law: &Law, ours: &Judged, runs: &[calibrate::Run], groups: &[Vec<&Run>])
             Some(((p.time.as_ref().ok()? - from) / (t - from) - 1.0).abs()).filter(|e| t > from && e.is_finite())
         })
         .collect();
-    let i = bootstrap(groups, |s| {
-        let kept: Vec<f64> = s.iter().filter_map(|i| errors[*i]).collect();
-        kept.iter().sum::<f64>() / kept.len() as f64
-    })?;
+    let i = mean_of(groups, &errors)?;
     Ok(Estimate {
         value: i.estimate,
         low: i.low,

@@ -1,6 +1,6 @@
 //! The three-input recipe of norm separation: the time and the norm at memorisation, and the rate at which the norm falls just after.
 
-use super::{OF_SHARES, Statistic, bootstrap, number};
+use super::{OF_SHARES, Statistic, mean_of, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting};
 use crate::claims::rule::{Estimate, Scale};
@@ -58,10 +58,7 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
             errors.len()
         )));
     }
-    let i = bootstrap(&groups, |s| {
-        let kept: Vec<f64> = s.iter().filter_map(|i| errors[*i]).collect();
-        kept.iter().sum::<f64>() / kept.len() as f64
-    })?;
+    let i = mean_of(&groups, &errors)?;
     Ok(Estimate {
         value: i.estimate,
         low: i.low,

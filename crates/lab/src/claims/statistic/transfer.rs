@@ -1,7 +1,7 @@
 //! Whether a delay law with the constants of some settings follows the times of others.
 
-use super::prediction::{meant, measured};
-use super::{Statistic, bootstrap};
+use super::prediction::{LAW, meant, measured};
+use super::{Statistic, mean_of};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting};
 use crate::claims::rule::{Estimate, Scale};
@@ -15,12 +15,7 @@ pub static STATISTIC: Statistic = Statistic {
         summary: "mean |ln error| on `where` of a delay law calibrated on `against`, less ln `within`: above 0 the law does not follow",
         source: "`pennydrop theory laws`",
         params: &[
-            Param {
-                key: "law",
-                kind: Kind::Str,
-                default: Default::Required,
-                doc: "a delay law, or the beginning of the names of its conventions, of which the best counts",
-            },
+            LAW,
             Param {
                 key: "within",
                 kind: Kind::Float { min: 1.0, max: 1e6 },
@@ -73,16 +68,13 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     let (mean, name, errors, said) =
         best.ok_or_else(|| NoData(format!("the law `{}` applies to no run, or cannot be calibrated on {}", q.args.str("law"), q.against.words())))?;
     let within = libm::log(q.args.float("within"));
-    let i = bootstrap(&groups, |s| {
-        let kept: Vec<f64> = s.iter().filter_map(|i| errors[*i]).collect();
-        kept.iter().sum::<f64>() / kept.len() as f64 - within
-    })?;
+    let i = mean_of(&groups, &errors)?;
     let outside = errors.iter().filter(|e| e.is_none()).count();
     let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
     Ok(Estimate {
-        value: i.estimate,
-        low: i.low,
-        high: i.high,
+        value: i.estimate - within,
+        low: i.low - within,
+        high: i.high - within,
         n: runs.len(),
         censored: runs.iter().filter(|r| r.t_grok.is_none()).count(),
         scale: Scale::Sign,
