@@ -19,7 +19,8 @@ enum Factor {
 pub(crate) struct Term(Vec<Vec<Factor>>);
 
 impl Term {
-    /// Reads a term: products joined by ` + ` or ` - ` (with blanks), factors joined by `*`; a factor is a number, a column, `ln COLUMN` or `len(KEY)`.
+    /// Reads a term: products joined by ` + ` or ` - ` (with blanks), factors joined by `*`; a factor is a number, a column
+    /// (SECTION.KEY or SERIES@WHEN), `ln COLUMN` or `len(KEY)`.
     ///
     /// # Errors
     /// It is written otherwise.
@@ -33,7 +34,7 @@ impl Term {
             for (k, product) in plus.split(" - ").enumerate() {
                 let mut factors = if k > 0 { vec![Factor::Number(-1.0)] } else { Vec::new() };
                 for factor in product.split('*').map(str::trim) {
-                    let column = |c: &str| if c.is_empty() || c == "ln" || c.contains([' ', '(', ')']) { Err(wrong()) } else { Ok(c.to_string()) };
+                    let column = |c: &str| if !c.contains(['.', '@']) || c.contains([' ', '(', ')']) { Err(wrong()) } else { Ok(c.to_string()) };
                     factors.push(if let Ok(x) = factor.parse::<f64>() {
                         Factor::Number(x)
                     } else if let Some(c) = factor.strip_prefix("ln ") {
@@ -164,7 +165,7 @@ mod tests {
         assert!((value - (3.0 * libm::log(2.0) - libm::log(4.0))).abs() < 1e-12, "{value}");
         assert_eq!(Term::parse("2 * 3 - 1").unwrap().value(&data, &data.runs[0]), Some(5.0));
         assert_eq!(Term::parse("ln norm@end").unwrap().value(&data, &data.runs[0]), None);
-        for wrong in ["", "ln ", "a b", "len(x", "a + "] {
+        for wrong in ["", "ln ", "optim.lr optim.eps", "len(model.widths", "optim.lr + ", "optim"] {
             assert!(Term::parse(wrong).is_err(), "{wrong}");
         }
     }

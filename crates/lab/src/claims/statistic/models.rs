@@ -58,6 +58,9 @@ enum Model {
     Terms(Vec<Term>),
 }
 
+/// Laws by name.
+const NAMED: [&str; 6] = ["constant", "inverse", "offset", "memorised", "proportional", "critical"];
+
 impl Model {
     fn parse(word: &str) -> Result<Model, SpecError> {
         Ok(match word {
@@ -67,6 +70,8 @@ impl Model {
             "memorised" => Model::Memorised,
             "proportional" => Model::Proportional,
             "critical" => Model::Critical,
+            // Every column has a dot or an @, so this is a law misspelt.
+            _ if !word.contains(['.', '@']) => return Err(SpecError::unknown("statistic", "law", &shown(word), NAMED)),
             _ => Model::Terms(terms(&word.split(';').map(str::trim).collect::<Vec<_>>())?),
         })
     }
@@ -398,6 +403,7 @@ mod tests {
     fn what_cannot_be_compared_is_said() {
         let d = data(1e6, |_, _| 500.0);
         assert!(ask(&d, "name = 'models'\nclaimed = 'offset'\nrivals = []").unwrap_err().contains("no rival"));
+        assert!(ask(&d, "name = 'models'\nclaimed = 'memorized'\nrivals = ['constant']").unwrap_err().contains("did you mean `memorised`"));
         assert!(ask(&d, "name = 'models'\nclaimed = 'offset'\nrivals = ['constant']\nwithin = true\ngroup = 'optim.lr'").unwrap_err().contains("within"));
         assert!(ask(&d, "name = 'models'\nclaimed = 'ln optim.momentum'\nrivals = ['constant']").unwrap_err().contains("optim.momentum"));
         assert!(
