@@ -47,6 +47,6 @@ pub use step::{StepGraph, step_graph};
 
 /// Changes with every change of the engine, of these programs or of a random stream that changes the bits of any run. A snapshot of another number is not
 /// continued (it can be read).
-pub const NUMERICS: u32 = 1;
+pub const NUMERICS: u32 = 2;
 
 mod fixture_tests;

@@ -480,7 +480,7 @@ unsafe fn binary<T: Real>(f: Binary, d: *mut T, a: Src<T>, b: Src<T>, n: usize) 
         match f {
             Binary::Add => map2(d, a, b, n, |x, y| x + y),
             Binary::Sub => map2(d, a, b, n, |x, y| x - y),
-            Binary::Mul => map2(d, a, b, n, |x, y| x * y),
+            Binary::Mul => map2(d, a, b, n, |x, y| (x * y).normal()),
             Binary::Div => map2(d, a, b, n, |x, y| x / y),
             // The second operand only where it is strictly greater (smaller): NaN on the left stays.
             Binary::Max => map2(d, a, b, n, |x, y| if y > x { y } else { x }),
@@ -693,7 +693,7 @@ unsafe fn ce_grad<T: Real, I: Simd<T>>(rule: &CeRule, z: *const T, n: usize, lab
             s.g.resize(n, 0.0);
             cross_entropy::gradient(rule, &s.z, label, &mut s.g, &mut s.head);
             for i in 0..n {
-                *d.add(i) = T::of(s.g[i]);
+                *d.add(i) = T::of(s.g[i]).normal();
             }
             return;
         }
@@ -703,7 +703,7 @@ unsafe fn ce_grad<T: Real, I: Simd<T>>(rule: &CeRule, z: *const T, n: usize, lab
         }
         let r = T::ONE / simd::sum::<T, I>(d, n);
         for i in 0..n {
-            *d.add(i) = *d.add(i) * r;
+            *d.add(i) = (*d.add(i) * r).normal();
         }
         let spread = T::of(rule.smoothing / n as f64);
         match rule.gradient {

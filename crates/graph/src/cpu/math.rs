@@ -2,6 +2,9 @@
 //!
 //! Each is the same sequence of operations for every element, so results do not depend on position, tiling or threads. They may
 //! depend on whether the instruction set has fused multiply–add: that is part of the numerics class.
+//!
+//! Subnormal results of [`Real::exp`] and of elementwise products ([`Real::normal`]) are zero. Processors compute with subnormal numbers some hundred times
+//! slower, tails of activations and of softmaxes are full of them, and no weight can feel them: Adam adds 1e-8 to what it divides by.
 
 #![allow(clippy::excessive_precision, reason = "coefficients are given with more digits than f32 keeps")]
 
@@ -58,7 +61,9 @@ pub trait Real:
     fn magnitude(self) -> Self;
     /// Whether finite.
     fn finite(self) -> bool;
-    /// eˣ
+    /// x, or the zero of its sign where it is subnormal.
+    fn normal(self) -> Self;
+    /// eˣ; 0 where that is subnormal
     fn exp<I: Isa>(self) -> Self;
     /// ln x
     fn ln<I: Isa>(self) -> Self;
@@ -108,12 +113,16 @@ impl Real for f32 {
     fn finite(self) -> bool {
         self.to_bits() & 0x7f80_0000 != 0x7f80_0000
     }
+    #[inline(always)]
+    fn normal(self) -> f32 {
+        if self.magnitude() < f32::MIN_POSITIVE { f32::from_bits(self.to_bits() & 0x8000_0000) } else { self }
+    }
 
     #[inline(always)]
     fn exp<I: Isa>(self) -> f32 {
         // Clamped so that 2ⁿ is built from two exact halves; above 88.8 the product overflows to infinity, as it should.
         let x = if self > 89.0 { 89.0 } else { self };
-        let x = if x < -104.0 { -104.0 } else { x };
+        let x = if x < -87.3 { -87.3 } else { x };
         const MAGIC: f32 = 12_582_912.0; // 1.5·2²³: adding it rounds to an integer in the low bits
         let t = Real::madd::<I>(x, std::f32::consts::LOG2_E, MAGIC);
         let n = t - MAGIC;
@@ -125,7 +134,7 @@ impl Real for f32 {
         let h = n >> 1;
         let a = f32::from_bits((h.wrapping_add(127) as u32) << 23);
         let b = f32::from_bits((n.wrapping_sub(h).wrapping_add(127) as u32) << 23);
-        p * a * b
+        if self < -87.3 { 0.0 } else { p * a * b }
     }
 
     #[inline(always)]
@@ -203,11 +212,15 @@ impl Real for f64 {
     fn finite(self) -> bool {
         self.to_bits() & 0x7ff0_0000_0000_0000 != 0x7ff0_0000_0000_0000
     }
+    #[inline(always)]
+    fn normal(self) -> f64 {
+        if self.magnitude() < f64::MIN_POSITIVE { f64::from_bits(self.to_bits() & 0x8000_0000_0000_0000) } else { self }
+    }
 
     #[inline(always)]
     fn exp<I: Isa>(self) -> f64 {
         let x = if self > 710.0 { 710.0 } else { self };
-        let x = if x < -746.0 { -746.0 } else { x };
+        let x = if x < -708.3 { -708.3 } else { x };
         const MAGIC: f64 = 6_755_399_441_055_744.0; // 1.5·2⁵²
         let t = Real::madd::<I>(x, std::f64::consts::LOG2_E, MAGIC);
         let n = t - MAGIC;
@@ -221,7 +234,7 @@ impl Real for f64 {
         let h = i64::from((n as i32) >> 1);
         let a = f64::from_bits((h.wrapping_add(1023) as u64) << 52);
         let b = f64::from_bits((n.wrapping_sub(h).wrapping_add(1023) as u64) << 52);
-        p * a * b
+        if self < -708.3 { 0.0 } else { p * a * b }
     }
     #[inline(always)]
     fn ln<I: Isa>(self) -> f64 {
@@ -272,5 +285,18 @@ mod tests {
         assert!(Real::exp::<Fused>(f64::NAN).is_nan());
         assert_eq!(Real::exp::<Fused>(1000.0f64), f64::INFINITY);
         assert_eq!(Real::exp::<Fused>(-1000.0f64), 0.0);
+        // Subnormal results are zero, and the next normal ones are not.
+        for x in [-87.4f32, -90.0, -103.9, f32::NEG_INFINITY] {
+            assert_eq!(Real::exp::<Fused>(x), 0.0, "exp {x}");
+        }
+        assert!(Real::exp::<Fused>(-87.3f32) >= f32::MIN_POSITIVE && Real::exp::<Fused>(-87.29f32) >= f32::MIN_POSITIVE);
+        assert!(Real::exp::<Fused>(-708.31f64) == 0.0 && Real::exp::<Fused>(-708.3f64) >= f64::MIN_POSITIVE);
+        for x in [1e-39f32, 1e-45, 0.0] {
+            assert_eq!((x.normal().to_bits(), (-x).normal().to_bits()), (0, 0x8000_0000), "{x}");
+        }
+        for x in [f32::MIN_POSITIVE, -1.5, f32::INFINITY] {
+            assert_eq!(x.normal(), x);
+        }
+        assert!(f32::NAN.normal().is_nan() && (1e-310f64).normal() == 0.0 && (1e-307f64).normal() == 1e-307);
     }
 }
