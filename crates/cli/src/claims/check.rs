@@ -3,10 +3,12 @@
 use super::train::{RUNS, fill, results};
 use super::{CheckArgs, FAILED, STOPPED, differs, threads};
 use crate::output;
+use pennydrop_lab::claims::data::Run;
 use pennydrop_lab::claims::experiment::Scope;
 use pennydrop_lab::claims::{Claim, Ledger, judge};
 use pennydrop_lab::machine::Machine;
 use pennydrop_lab::{Conditions, Error, Record, Signals, Unwatched};
+use pennydrop_train::NUMERICS;
 use serde_json::Value;
 use std::path::Path;
 
@@ -39,10 +41,13 @@ pub(super) fn check(folder: Option<&Path>, a: &CheckArgs) -> Result<u8, Error> {
             output::talk("stopped before every sample was trained");
             return Ok(STOPPED);
         }
-        let same_class = data.said("numerics class") == Some(Machine::here().class().as_str());
+        let same_numerics = data.said("numerics") == Some(NUMERICS.to_string().as_str());
+        let same_class = same_numerics && data.said("numerics class") == Some(Machine::here().class().as_str());
         for run in &again.runs {
             compared += 1;
-            let Some(old) = data.runs.iter().find(|r| r.id == run.id) else {
+            // A run of another numerics version has another id, and is known by what it was told.
+            let alike = |r: &&Run| if same_numerics { r.id == run.id } else { data.told(r) == again.told(run) };
+            let Some(old) = data.runs.iter().find(alike) else {
                 problems.push(format!("{}: run {} is not among its results", e.name, run.id));
                 continue;
             };

@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// The whole grid instead of the reduced one
     #[arg(long)]
     pub full: bool,
+    /// Train this one of its experiments; may be repeated (default: all)
+    #[arg(long, value_name = "EXPERIMENT")]
+    pub only: Vec<String>,
     /// Stop after this much wall time, such as 90s, 20m or 2h, with what is done kept
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub budget: Option<Duration>,

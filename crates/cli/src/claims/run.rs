@@ -52,7 +52,12 @@ pub(super) fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
     let mut ledger = Ledger::open(folder)?;
     let wanted: Vec<Claim> = ledger.find(&a.what)?.into_iter().cloned().collect();
     let claims: Vec<&Claim> = wanted.iter().collect();
-    let needed: Vec<Experiment> = ledger.needed(&claims).into_iter().cloned().collect();
+    let mut needed: Vec<Experiment> = ledger.needed(&claims).into_iter().cloned().collect();
+    if let Some(name) = a.only.iter().find(|o| !needed.iter().any(|e| e.name == **o)) {
+        let names = needed.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Error::usage(format!("no experiment `{name}` decides {}", a.what), format!("one of {names}")));
+    }
+    needed.retain(|e| a.only.is_empty() || a.only.contains(&e.name));
     let signals = Signals::listen()?;
     let conditions = Conditions { threads: threads(a.threads), signals: &signals, watch: &Unwatched };
     let deadline = a.budget.map(|b| Instant::now() + b);

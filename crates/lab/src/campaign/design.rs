@@ -160,7 +160,7 @@ impl Design {
         if text.is_empty() { "(the only one)".into() } else { text }
     }
 
-    fn spec(&self, i: usize) -> Result<Resolved, Error> {
+    pub(crate) fn spec(&self, i: usize) -> Result<Resolved, Error> {
         let varied = self.keys.iter().zip(&self.settings[i].values).map(|((section, key), value)| Override {
             section: *section,
             key: key.clone(),

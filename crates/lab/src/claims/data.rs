@@ -188,6 +188,13 @@ impl Data {
         Data { head: Vec::new(), keys, measures, fixed, runs }
     }
 
+    /// All that a run was told: keys that vary and keys that do not, its seeds, and whether it is a twin.
+    pub fn told<'a>(&'a self, run: &'a Run) -> (BTreeMap<&'a str, &'a str>, [i64; 4], bool) {
+        let fixed = self.fixed.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let varied = self.keys.iter().zip(&run.values).map(|(k, v)| (k.as_str(), v.as_str()));
+        (fixed.chain(varied).collect(), run.seeds, run.twin)
+    }
+
     /// Core-hours that the runs took.
     pub fn core_hours(&self) -> f64 {
         self.runs.iter().map(|r| r.wall_s).sum::<f64>() / 3600.0

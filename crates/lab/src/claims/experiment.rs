@@ -23,7 +23,7 @@ pub enum Scope {
     Full,
     /// What is trained again to see whether the results still hold.
     Check,
-    /// The same runs in double precision from the same first weights, but for the loss, which keeps the precision that is said of it.
+    /// The same runs in double precision, the loss too where it has a precision of its own, from the same first weights.
     Twins,
 }
 
@@ -126,7 +126,6 @@ impl Experiment {
     /// # Errors
     /// The words make no campaign.
     pub fn design(&self, scope: Scope) -> Result<Option<Design>, Error> {
-        let double = ["train.precision=f64".to_string()];
         let words = match scope {
             Scope::Reduced => self.words(&[]),
             Scope::Full if self.full.is_empty() => self.words(&[]),
@@ -134,9 +133,19 @@ impl Experiment {
             Scope::Check if self.check.is_empty() => return Ok(None),
             Scope::Check => self.words(&[&self.check]),
             Scope::Twins if self.f64.is_empty() => return Ok(None),
-            Scope::Twins => self.words(&[&self.f64, &double]),
+            Scope::Twins => {
+                let double = |keys: &[&str]| keys.iter().map(|k| format!("{k}=f64")).collect::<Vec<_>>();
+                let design = |double: &[String]| self.compile(&self.words(&[&self.f64, double]));
+                let first = design(&double(&["train.precision"]))?;
+                let own = first.spec(0)?.loss.get("precision").is_some();
+                return if own { design(&double(&["train.precision", "loss.precision"])) } else { Ok(first) }.map(Some);
+            }
         };
-        Design::new(self.base.clone(), Sweep::parse(&words)?, Vec::new(), None).map(Some)
+        self.compile(&words).map(Some)
+    }
+
+    fn compile(&self, words: &[String]) -> Result<Design, Error> {
+        Design::new(self.base.clone(), Sweep::parse(words)?, Vec::new(), None)
     }
 
     /// Whether its test examples are among its training examples, over its first few different data and the first seed; in words, with how the guard ends.

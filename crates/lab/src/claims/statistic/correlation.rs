@@ -1,43 +1,54 @@
 //! Whether two numbers go together over runs.
 
+use super::linear::{Term, columns_of};
 use super::{LEVEL, OF_SHARES, Statistic, bootstrap, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
 use pennydrop_stats::spearman_correlation;
 
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
         name: "correlation",
-        summary: "Spearman's or Pearson's correlation of two columns, or of a column and a time, over runs",
+        summary: "Spearman's or Pearson's correlation of two terms, or of a term and a time, over runs",
         source: "Bonett & Wright (2000)",
         params: &[
-            Param { key: "of", kind: Kind::Str, default: Default::Required, doc: "a column, or t_mem, t_grok, delay" },
+            Param { key: "of", kind: Kind::Str, default: Default::Required, doc: "a term such as `ln norm@t_mem - ln norm@end`, or t_mem, t_grok, delay" },
             Param { key: "x", kind: Kind::Str, default: Default::Required, doc: "the other" },
             Param { key: "how", kind: Kind::Choice(&["spearman", "pearson"]), default: Default::Str("spearman"), doc: "which" },
         ],
     },
     against: false,
     along: false,
-    published: number,
+    published,
     columns,
     estimate,
 };
 
 const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
 
-fn columns(args: &Args) -> Vec<String> {
-    [args.str("of"), args.str("x")].into_iter().filter(|c| !TIMES.contains(c)).map(str::to_string).collect()
+/// What is correlated and is no time.
+fn written(args: &Args) -> Vec<&str> {
+    [args.str("of"), args.str("x")].into_iter().filter(|c| !TIMES.contains(c)).collect()
 }
 
-fn value(data: &Data, run: &Run, column: &str) -> Option<f64> {
-    match column {
+fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
+    super::linear::terms(&written(&q.args))?;
+    number(q, published)
+}
+
+fn columns(args: &Args) -> Vec<String> {
+    columns_of(&written(args))
+}
+
+fn value(data: &Data, run: &Run, what: &str) -> Option<f64> {
+    match what {
         "t_mem" => run.t_mem.map(|t| t as f64),
         "t_grok" => run.t_grok.map(|t| t as f64),
         "delay" => Some(run.t_grok? as f64 - run.t_mem? as f64),
-        _ => data.number(run, column),
+        term => Term::parse(term).ok()?.value(data, run),
     }
 }
 
