@@ -146,9 +146,14 @@ impl Data {
                 .iter()
                 .map(|m| match m.rsplit_once('@').map(|p| p.1) {
                     Some("t_mem") => late(run.t_mem),
-                    Some("t_grok") => late(run.t_grok),
+                    // A rate is fitted up to t_grok, and the crossing of a level may come any time until then.
+                    Some("t_grok" | "rate") => late(run.t_grok),
+                    Some(when) if when.contains('>') => late(run.t_grok),
                     Some("end") => run.steps > end,
-                    Some(step) => step.parse::<u64>().is_ok_and(|s| s > end),
+                    Some(when) => match when.strip_prefix("rate:") {
+                        Some(steps) => run.t_mem.zip(steps.parse::<u64>().ok()).is_none_or(|(t, s)| t + s > end),
+                        None => when.parse::<u64>().is_ok_and(|s| s > end),
+                    },
                     None => false,
                 })
                 .collect();

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::campaign::Design;
 use crate::claims::claim::{number, only, text};
+use crate::claims::guard::{Leak, Outcome};
 use crate::presets;
 use crate::spec::file::{self, SweepTable};
 use crate::spec::sweep::{Key, Sweep};
@@ -138,26 +139,34 @@ impl Experiment {
         Design::new(self.base.clone(), Sweep::parse(&words)?, Vec::new(), None).map(Some)
     }
 
-    /// Whether its test examples are among its training examples, over its first few different data; in words, with whether any is.
+    /// Whether its test examples are among its training examples, over its first few different data and the first seed; in words, with whether that is wrong.
     ///
     /// # Errors
     /// The words make no campaign, or the task cannot be made.
-    pub fn leakage(&self) -> Result<(bool, String), Error> {
+    pub fn leakage(&self) -> Result<Leak, Error> {
         const MOST: usize = 8;
-        let Some(design) = self.design(Scope::Reduced)? else { return Ok((false, "it has no runs".into())) };
+        let Some(design) = self.design(Scope::Reduced)? else { return Ok((Outcome::NotApplicable, "it has no runs".into())) };
         let mut seen = BTreeSet::new();
-        let (mut test, mut repeated, mut twins) = (0, 0, 0);
+        let (mut test, mut repeated, mut twins, mut anew) = (0, 0, 0, false);
         for i in 0..design.settings.len() {
             let job = design.job(i)?;
             if seen.len() < MOST && seen.insert(job.data()) {
-                let (_, n, leak) = job.leakage()?;
+                let (trained, n, leak) = job.leakage()?;
+                anew |= trained == 0;
                 test += n;
                 repeated += leak.repeated;
                 twins += leak.twins;
             }
         }
+        if anew {
+            return Ok((
+                Outcome::NotApplicable,
+                "training examples are drawn anew at every step: a test example may come among them, and none is counted".into(),
+            ));
+        }
         let mirror = if twins > 0 { format!("; {twins} are the mirror image of one, b + a of a + b") } else { String::new() };
-        Ok((repeated > 0, format!("{repeated} of {test} test examples are training examples{mirror}")))
+        let outcome = if repeated > 0 { Outcome::Failed } else { Outcome::Passed };
+        Ok((outcome, format!("{repeated} of {test} test examples are training examples{mirror}")))
     }
 
     /// What it says in canonical form, without what decides nothing.

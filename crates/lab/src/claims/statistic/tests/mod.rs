@@ -1,5 +1,7 @@
 //! Statistics against data made by hand, censored rows among them.
 
+mod known;
+
 use super::*;
 use crate::known::End;
 
