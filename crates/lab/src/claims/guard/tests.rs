@@ -143,7 +143,18 @@ fn a_share_that_a_third_of_the_budget_hides_fails_at_the_horizon() {
     assert_eq!((verdict, g.outcome), (Verdict::Reproduced, Outcome::Failed), "{}", g.says);
     assert!(g.says.contains("2 of 24 censored") && g.says.contains("at the whole 1.0000, 0 of 24 censored: reproduced"), "{}", g.says);
     let first = part("{ name = 'time', where = { 'optim.lr' = 0 } }", "number", "403");
-    assert_eq!(at_horizon(&first, &data).1.outcome, Outcome::Passed);
+    let (_, g) = at_horizon(&first, &data);
+    assert!(g.outcome == Outcome::Passed && g.says.contains("every time is earlier"), "{}", g.says);
+    // One column that is read later, or one run that waits, and it is asked again.
+    for change in [|d: &mut Data| d.runs[0].measured[1] = None, |d: &mut Data| d.runs[0].t_grok = None, |d: &mut Data| d.runs[0].t_mem = None] {
+        let mut cut = data.cut(1.0);
+        assert!(unchanged(&first.query, &data, &cut));
+        change(&mut cut);
+        assert!(!unchanged(&first.query, &data, &cut));
+    }
+    let mut waiting = data.clone();
+    waiting.runs[1].t_grok = None;
+    assert!(!unchanged(&first.query, &waiting, &waiting.cut(SHARE)), "it waits until another step");
 }
 
 #[test]
