@@ -84,8 +84,8 @@ pub fn judge(ledger: &Ledger, claims: &[&Claim]) -> Vec<Judged> {
     let wanted: BTreeSet<String> = claims.iter().map(|c| c.id()).collect();
     let concerned: Vec<&Claim> = ledger.claims.values().filter(|c| papers.contains(c.paper.as_str())).collect();
     let with_data = ledger.needed(&concerned).into_iter().filter(|e| ledger.data.contains_key(&e.name));
-    let leaks: Leaks =
-        with_data.map(|e| (e.name.clone(), e.leakage().unwrap_or_else(|why| (Outcome::NotApplicable, format!("its data cannot be made: {why}"))))).collect();
+    let unknown = |why| (Outcome::NotApplicable, format!("its data cannot be made: {why}"));
+    let leaks: Leaks = with_data.map(|e| (e.name.clone(), e.leakage().unwrap_or_else(unknown))).collect();
     let mut all: Vec<Judged> = concerned.into_iter().map(|c| one(ledger, c, &leaks)).collect();
     for paper in papers {
         let mut parts: Vec<&mut JudgedPart> = all.iter_mut().filter(|j| j.claim.paper == paper).flat_map(|j| &mut j.parts).collect();
@@ -164,7 +164,7 @@ fn judge_part(ledger: &Ledger, part: &Part, absence: bool, leaks: &Leaks) -> Jud
         Err(why) => open(format!("{}: {why}", part.experiment)),
         Ok((estimate, decision)) => JudgedPart {
             verdict: decision.verdict,
-            guards: guards(part, decision.verdict, &data, absence, &leaks),
+            guards: guards(part, &estimate, &decision, &data, absence, &leaks),
             estimate: Some(estimate),
             decision: Some(decision),
             ..JudgedPart { why: None, ..open(String::new()) }
@@ -178,7 +178,8 @@ fn finite(x: f64) -> Value {
 }
 
 impl JudgedPart {
-    /// Whether its verdict stands after Holm's adjustment at 5 %; `None` where nothing was decided, or no p belongs to it.
+    /// Whether its verdict stands after Holm's adjustment at 5 %; `None` where nothing was decided, or no p belongs to it. A verdict is by intervals of 95 % and
+    /// stays as it is; this says how far it could be the luck of many parts.
     pub fn survives_holm(&self) -> Option<bool> {
         let decided = !matches!(self.verdict, Verdict::Inconclusive | Verdict::Waiting);
         self.holm.filter(|_| decided).map(|p| p <= 0.05)
@@ -230,6 +231,11 @@ impl Judged {
         counts
     }
 
+    /// The decided parts whose verdicts do not stand after Holm's adjustment over the paper.
+    pub fn not_after_holm(&self) -> Vec<&str> {
+        self.parts.iter().filter(|p| p.survives_holm() == Some(false)).map(|p| p.part.name.as_str()).collect()
+    }
+
     /// The verdict with what must be said beside it: `partly (3 of 5)`.
     pub fn words(&self) -> String {
         let counts = self.by_verdict();
@@ -255,6 +261,7 @@ impl Judged {
             "ambiguities": c.ambiguities.iter().map(|a| json!({"what": a.what, "resolved": a.resolved, "matters": a.matters, "key": a.key})).collect::<Vec<_>>(),
             "depends": c.depends,
             "verdict": self.verdict.name(),
+            "not_after_holm": self.not_after_holm(),
             "reason": self.reason,
             "rule": self.rule,
             "rule_changed_after_data": self.after_data,

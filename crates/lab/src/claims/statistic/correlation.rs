@@ -1,7 +1,7 @@
 //! Whether two numbers go together over runs.
 
 use super::linear::{Term, columns_of};
-use super::{LEVEL, OF_SHARES, Statistic, bootstrap, number};
+use super::{DRAWS, LEVEL, OF_SHARES, Statistic, bootstrap_of, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run};
 use crate::claims::rule::{Estimate, Scale};
@@ -70,7 +70,7 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     }
     let (n, censored) = (x.len(), runs.len() - x.len());
     let (value, low, high) = if q.args.str("how") == "pearson" {
-        let i = bootstrap(&[kept], |s| pearson(&x, &y, s))?;
+        let i = bootstrap_of(q.draws(DRAWS), &[kept], |s| pearson(&x, &y, s))?;
         (i.estimate, i.low, i.high)
     } else {
         let c = spearman_correlation(&x, &y)?;

@@ -1,6 +1,6 @@
 //! How a measured number differs between two arms.
 
-use super::{OF_SHARES, OF_TIMES, Statistic, bootstrap, paired};
+use super::{DRAWS, OF_SHARES, OF_TIMES, Statistic, bootstrap_of, paired};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run};
 use crate::claims::rule::{Estimate, Scale};
@@ -41,7 +41,7 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
                 return Err(NoData(format!("{} pairs have a value of `{column}`, and 2 are needed", d.len())));
             }
             let n = 2 * d.len();
-            (bootstrap(&[group], |s| mean(&d, s))?, n, "paired by seed")
+            (bootstrap_of(q.draws(DRAWS), &[group], |s| mean(&d, s))?, n, "paired by seed")
         }
         None => {
             let (a, x): (Vec<&Run>, Vec<f64>) = a.iter().filter_map(|r| Some((*r, value(r)?))).unzip();
@@ -50,9 +50,9 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
                 return Err(NoData(format!("{} and {} runs have a value of `{column}`, and 2 each are needed", x.len(), y.len())));
             }
             let (first, all) = (x.len(), [&x[..], &y[..]].concat());
-            let interval = bootstrap(&[a, b], |s| {
-                let (p, q): (Vec<usize>, Vec<usize>) = s.iter().partition(|i| **i < first);
-                mean(&all, &p) - mean(&all, &q)
+            let interval = bootstrap_of(q.draws(DRAWS), &[a, b], |s| {
+                let (ours, theirs): (Vec<usize>, Vec<usize>) = s.iter().partition(|i| **i < first);
+                mean(&all, &ours) - mean(&all, &theirs)
             })?;
             (interval, all.len(), "")
         }

@@ -1,7 +1,7 @@
 //! How much of the times some columns explain.
 
 use super::linear::{Normal, columns_of, least_squares, terms};
-use super::{HALF, OF, OF_SHARES, Statistic, bootstrap_of, median, number};
+use super::{DRAWS, HALF, OF, OF_SHARES, Statistic, bootstrap_of, median, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
@@ -126,7 +126,7 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         let whole = explained(&x, &y, folds);
         if with.is_empty() { whole } else { whole - explained(&x.iter().map(|v| v[..on.len()].to_vec()).collect::<Vec<_>>(), &y, folds) }
     };
-    let draws = if by_run { DRAWS_OF_RUNS } else { pennydrop_stats::Bootstrap::default().resamples };
+    let draws = q.draws(if by_run { DRAWS_OF_RUNS } else { DRAWS });
     let i = bootstrap_of(draws, &groups, statistic)?;
     let beyond = if lost > 0 { format!("; {lost} runs are left out, whose time was not reached") } else { String::new() };
     let count = if by_run { place.len() } else { groups.len() };

@@ -39,6 +39,8 @@ pub(crate) const OF_TIMES: f64 = 0.223_143_551_314_209_7;
 pub(crate) const OF_SHARES: f64 = 0.02;
 /// Default margin of exponents, as a share.
 pub(crate) const OF_EXPONENTS: f64 = 0.15;
+/// Draws of a bootstrap.
+pub(crate) const DRAWS: usize = 10_000;
 /// Half a step: the resolution of a clock that counts steps, for a logarithm of a delay of 0.
 pub(crate) const HALF: f64 = 0.5;
 
@@ -99,6 +101,8 @@ pub struct Query {
     pub along: Vec<Filter>,
     /// `twin`: the double-precision twins instead.
     pub twin: bool,
+    /// For who asks many times and wants no interval: a bootstrap draws but twice.
+    pub point: bool,
 }
 
 impl PartialEq for Query {
@@ -144,7 +148,7 @@ impl Query {
             given.push((key.clone(), convert(key, v)?));
         }
         let args = Args::check("statistic", &statistic.row, given)?;
-        Ok(Query { statistic, args, filter: filter("where")?, against: filter("against")?, along, twin })
+        Ok(Query { statistic, args, filter: filter("where")?, against: filter("against")?, along, twin, point: false })
     }
 
     /// Whether this published value can be compared.
@@ -172,6 +176,11 @@ impl Query {
             }
         }
         (self.statistic.estimate)(self, data, published)
+    }
+
+    /// Draws of a bootstrap that usually takes `usual`.
+    pub(crate) fn draws(&self, usual: usize) -> usize {
+        if self.point { 2 } else { usual }
     }
 
     /// Runs of `where`.
@@ -229,7 +238,7 @@ fn its_x(args: &Args) -> Vec<String> {
 
 /// The interval of a statistic over runs, drawn within `groups` (settings or arms) and within splits, where every split of a group has at least two runs.
 pub(crate) fn bootstrap(groups: &[Vec<&Run>], statistic: impl FnMut(&[usize]) -> f64) -> Result<Interval, NoData> {
-    bootstrap_of(Bootstrap::default().resamples, groups, statistic)
+    bootstrap_of(DRAWS, groups, statistic)
 }
 
 /// The same with another number of draws, for what takes long.
@@ -253,6 +262,11 @@ pub(crate) fn mean_of(groups: &[Vec<&Run>], values: &[Option<f64>]) -> Result<In
         let kept: Vec<f64> = s.iter().filter_map(|i| values[*i]).collect();
         kept.iter().sum::<f64>() / kept.len() as f64
     })
+}
+
+/// What must be said of an interval of a median of few runs: it goes from the least to the greatest, and the median lies outside with a probability of 2^(1−n).
+pub(crate) fn coverage(n: usize) -> Option<String> {
+    (2..6).contains(&n).then(|| format!("the interval of a median of {n} runs covers {:.0} % at most", 100.0 * (1.0 - libm::exp2(1.0 - n as f64))))
 }
 
 /// Kaplan–Meier median of `observations[i]` for `i` in `sample`: infinite where it is not reached. The same as `KaplanMeier::median`, without its interval.

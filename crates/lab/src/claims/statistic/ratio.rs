@@ -1,6 +1,6 @@
 //! How many times longer one selection takes than another.
 
-use super::{AFTER, OF, OF_TIMES, Statistic, bootstrap, median, none, paired, positive};
+use super::{AFTER, OF, OF_TIMES, Statistic, bootstrap, coverage, median, none, paired, positive};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, observe};
 use crate::claims::rule::{Estimate, Scale};
@@ -61,6 +61,6 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         no_effect: Some(1.0),
         margin: OF_TIMES,
         relative: false,
-        note: note.into(),
+        note: [note.to_string()].into_iter().filter(|n| !n.is_empty()).chain(coverage(x.len().min(y.len()))).collect::<Vec<_>>().join("; "),
     })
 }

@@ -1,6 +1,6 @@
 //! The median of a time.
 
-use super::{AFTER, OF, OF_TIMES, Statistic, bootstrap, median, none, positive};
+use super::{AFTER, OF, OF_TIMES, Statistic, bootstrap, coverage, median, none, positive};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, observe};
 use crate::claims::rule::{Estimate, Scale};
@@ -38,6 +38,6 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         no_effect: None,
         margin: OF_TIMES,
         relative: false,
-        note: if i.estimate.is_finite() { String::new() } else { "the median was not reached".into() },
+        note: if i.estimate.is_finite() { coverage(seen.len()).unwrap_or_default() } else { "the median was not reached".into() },
     })
 }

@@ -89,6 +89,8 @@ fn correlations_are_those_of_another_program() {
     // Every row is there twice, which leaves a rank correlation as it is.
     close(with(&d, "of = 't_grok'\nx = 'norm@600'").value, 0.485_714_285_714_285_7);
     close(with(&d, "of = 'delay'\nx = 'norm@t_mem'").value, 0.885_714_285_714_285_7);
+    close(with(&d, "of = 'delay'\nx = 'ln norm@t_mem - ln norm@600'\nhow = 'pearson'").value, 0.4436800413545928);
+    assert!(ask(&d, "name = 'correlation'\nof = 'delay'\nx = 'ln norm@t_mem -'", number(0.5)).is_err());
     let e = with(&d, "of = 'norm@600'\nx = 'norm@t_mem'");
     assert!(e.low < e.value && e.value < e.high && e.n == 12, "{e:?}");
     d.runs[3].t_grok = None;
