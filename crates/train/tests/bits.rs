@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use pennydrop_graph::cpu::{Level, Parallel, Sequential};
 use pennydrop_graph::rng::{Purpose, Stream};
-use pennydrop_train::{Curves, Evaluation, Host, Interrupt, RestoreError, Run, Silent, Snapshot, Stop};
+use pennydrop_train::{Curves, Evaluation, Host, Interrupt, NUMERICS, RestoreError, Run, Silent, Snapshot, Stop};
 
 /// Interrupts once, before the step after `n` questions.
 struct After(u64);
@@ -199,7 +199,7 @@ fn what_is_not_this_runs_state_is_refused() {
             Ok(_) => panic!("restored"),
         }
     };
-    let e = refused(&|s| s.meta = s.meta.replace("\"numerics\":1", "\"numerics\":7"));
+    let e = refused(&|s| s.meta = s.meta.replace(&format!("\"numerics\":{NUMERICS}"), "\"numerics\":7"));
     assert!(matches!(e, RestoreError::Numerics { found: 7 }), "{e}");
     assert!(refused(&|s| s.meta.truncate(30)).to_string().contains("description"));
     assert!(refused(&|s| s.tensors.retain(|t| t.name != "layer0.W")).to_string().contains("layer0.W"));
