@@ -120,6 +120,21 @@ fn a_claim_is_run_judged_checked_and_reported() {
     fs::write(at.join("claims/somebody/1.toml"), CLAIM.replace("published = 30.0", "published = 1.5")).unwrap();
     assert_eq!(shown(at)["rule_changed_after_data"], true);
     fs::write(at.join("claims/somebody/1.toml"), CLAIM).unwrap();
+    // Of its experiments one can be trained alone, and no other's name is taken.
+    assert_eq!(call(at, &["claims", "run", "somebody/1", "--only", "small"]).code, 0);
+    let ran = call(at, &["claims", "run", "somebody/1", "--only", "large"]);
+    assert!(ran.code == 2 && ran.err.contains("`large`") && ran.err.contains("one of small"), "{}", ran.err);
+    // Results of another numerics version have other names, and are known by what they were told.
+    let version = format!("# numerics: {}\n", pennydrop_train::NUMERICS);
+    assert!(first.contains(&version));
+    let mut named: Vec<String> = first.replace(&version, "# numerics: 0\n").lines().map(String::from).collect();
+    let rows = named.iter().position(|l| !l.starts_with('#')).unwrap() + 1;
+    named[rows..].iter_mut().enumerate().for_each(|(i, l)| *l = format!("{i:016x}{}", &l[16..]));
+    fs::write(&csv, named.join("\n") + "\n").unwrap();
+    // The file beside the claim says what made its results, and these are others.
+    fs::remove_file(at.join("claims/somebody/1.json")).unwrap();
+    let ran = call(at, &["claims", "check"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     // Falsified results are found.
     let header = first.lines().find(|l| !l.starts_with('#')).unwrap();
     let column = header.split(',').position(|c| c == "t_grok").unwrap();
