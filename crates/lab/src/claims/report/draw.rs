@@ -13,7 +13,7 @@ const ROW: f64 = 44.0;
 /// Height of a line of text.
 const LINE: f64 = 18.0;
 /// Room at the left for numbers, and at the right.
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 66.0;
 const RIGHT: f64 = 12.0;
 /// A guess at the width of a letter.
 const LETTER: f64 = 7.2;
