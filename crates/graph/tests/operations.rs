@@ -239,3 +239,32 @@ proptest! {
         }
     }
 }
+
+/// What would be subnormal is the zero of its sign, in every instruction set: products, exponentials and the gradient of cross-entropy, whatever precision its head has.
+#[test]
+fn nothing_subnormal_is_made() {
+    let mut g = Graph::new(Vec::new());
+    let (x, y, z) = (g.feature("x", 5), g.feature("y", 5), g.feature("z", 5));
+    let label = g.index("label");
+    let outputs = [g.mul(x, y), g.unary(Unary::Exp, z), g.cross_entropy_grad(RULE32, z, label), g.cross_entropy_grad(RULE, z, label)];
+    let mut feed = batch(&g, 3, &mut Dice::new(1), 5);
+    feed.set(|b| {
+        b.indices = vec![vec![0; 3]];
+        b.features = vec![[1e-30, -1e-30, 1e-30, 2.0, 0.0].repeat(3), [1e-10, 1e-10, 1e-7, 1e-38, -1.0].repeat(3), [0.0, 0.0, 0.0, -87.2, -90.0].repeat(3)];
+    });
+    for level in [Level::Base, Level::Avx2, Level::Avx512] {
+        if matches!((level, Level::detect()), (Level::Avx512, Level::Base | Level::Avx2) | (Level::Avx2, Level::Base)) {
+            continue;
+        }
+        let p = Program::<f32>::compile(&g, &[], &outputs, 3, true).with_level(level);
+        let mut m = p.memory();
+        p.run(&mut m, &mut [], &feed, Inputs { scalars: &[], seed: 1, step: 2 }, &Sequential);
+        let of = |k: usize| &p.output(&m, &feed, k)[..5];
+        assert_eq!(of(0).iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [0.0f32, -0.0, 1e-30 * 1e-7, 2e-38, -0.0].map(f32::to_bits), "{level:?}");
+        // e^−87.2 is normal, and a third of it is not; e^−90 never was.
+        assert!(of(1)[3] >= f32::MIN_POSITIVE && of(1)[4] == 0.0, "{level:?} {:?}", of(1));
+        for k in [2, 3] {
+            assert!((of(k)[0] + 2.0 / 3.0).abs() < 1e-6 && of(k)[3] == 0.0 && of(k)[4] == 0.0, "{level:?} {k}: {:?}", of(k));
+        }
+    }
+}

@@ -37,6 +37,9 @@ fn head(ledger: &Ledger, e: &Experiment, scope: Scope, data: &Data) -> Vec<(Stri
     ]
     .map(|(k, v)| (k.to_string(), v))
     .to_vec();
+    if data.runs.iter().any(|r| r.twin) {
+        head.push(("twins".into(), "double precision, the loss too".into()));
+    }
     for claim in ledger.claims.values().filter(|c| c.parts.iter().any(|p| p.experiments().any(|n| n == e.name))) {
         let id = claim.id();
         // The rule under which the data were made is kept: only new data make a new registration.
@@ -55,7 +58,8 @@ pub(super) fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
     let mut needed: Vec<Experiment> = ledger.needed(&claims).into_iter().cloned().collect();
     if let Some(name) = a.only.iter().find(|o| !needed.iter().any(|e| e.name == **o)) {
         let names = needed.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(Error::usage(format!("no experiment `{name}` decides {}", a.what), format!("one of {names}")));
+        let hint = if names.is_empty() { format!("pennydrop claims show {}, which says for what it waits", a.what) } else { format!("one of {names}") };
+        return Err(Error::usage(format!("no experiment `{name}` decides {}", a.what), hint));
     }
     needed.retain(|e| a.only.is_empty() || a.only.contains(&e.name));
     let signals = Signals::listen()?;

@@ -4,7 +4,7 @@
 //! depend on whether the instruction set has fused multiply–add: that is part of the numerics class.
 //!
 //! Subnormal results of [`Real::exp`] and of elementwise products ([`Real::normal`]) are zero. Processors compute with subnormal numbers some hundred times
-//! slower, tails of activations and of softmaxes are full of them, and no weight can feel them: Adam adds 1e-8 to what it divides by.
+//! slower, tails of activations and of softmaxes are full of them, and a sum with a number of usual size does not feel them.
 
 #![allow(clippy::excessive_precision, reason = "coefficients are given with more digits than f32 keeps")]
 
@@ -63,7 +63,7 @@ pub trait Real:
     fn finite(self) -> bool;
     /// x, or the zero of its sign where it is subnormal.
     fn normal(self) -> Self;
-    /// eˣ; 0 where that is subnormal
+    /// eˣ; 0 below −87.3 (double: −708.3), where it is subnormal or about to be
     fn exp<I: Isa>(self) -> Self;
     /// ln x
     fn ln<I: Isa>(self) -> Self;
@@ -285,7 +285,7 @@ mod tests {
         assert!(Real::exp::<Fused>(f64::NAN).is_nan());
         assert_eq!(Real::exp::<Fused>(1000.0f64), f64::INFINITY);
         assert_eq!(Real::exp::<Fused>(-1000.0f64), 0.0);
-        // Subnormal results are zero, and the next normal ones are not.
+        // Zero where the result would be subnormal, and not far above.
         for x in [-87.4f32, -90.0, -103.9, f32::NEG_INFINITY] {
             assert_eq!(Real::exp::<Fused>(x), 0.0, "exp {x}");
         }

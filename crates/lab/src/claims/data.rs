@@ -95,6 +95,11 @@ impl Data {
         self.head.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
+    /// Whether it has twins whose loss is in single precision: results whose twins have it in double precision say so in a line `twins`.
+    pub fn single_loss(&self) -> bool {
+        self.runs.iter().any(|r| r.twin) && self.said("twins").is_none()
+    }
+
     /// A key of a run's setting.
     pub fn value<'a>(&'a self, run: &'a Run, key: &str) -> Option<&'a str> {
         let varies = self.keys.iter().position(|k| k == key).map(|k| run.values[k].as_str());
@@ -166,7 +171,7 @@ impl Data {
         data
     }
 
-    /// The runs of two experiments together: a key that differs between them becomes one that varies, and what only one measures is left out.
+    /// The runs of two experiments together: a key that differs between them becomes one that varies, and what only one measures or says is left out.
     pub fn join(&self, other: &Data) -> Data {
         let both = [self, other];
         let names: BTreeSet<&String> = both.iter().flat_map(|d| d.keys.iter().chain(d.fixed.keys())).collect();
@@ -185,7 +190,8 @@ impl Data {
                 ..r.clone()
             }));
         }
-        Data { head: Vec::new(), keys, measures, fixed, runs }
+        let head = self.head.iter().filter(|line| other.head.contains(line)).cloned().collect();
+        Data { head, keys, measures, fixed, runs }
     }
 
     /// All that a run was told: keys that vary and keys that do not, its seeds, and whether it is a twin.

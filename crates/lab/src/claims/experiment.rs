@@ -137,7 +137,10 @@ impl Experiment {
                 let double = |keys: &[&str]| keys.iter().map(|k| format!("{k}=f64")).collect::<Vec<_>>();
                 let design = |double: &[String]| self.compile(&self.words(&[&self.f64, double]));
                 let first = design(&double(&["train.precision"]))?;
-                let own = first.spec(0)?.loss.get("precision").is_some();
+                let own = (0..first.settings.len())
+                    .map(|i| Ok(first.spec(i)?.loss.get("precision").is_some()))
+                    .collect::<Result<Vec<bool>, Error>>()?
+                    .contains(&true);
                 return if own { design(&double(&["train.precision", "loss.precision"])) } else { Ok(first) }.map(Some);
             }
         };
@@ -187,5 +190,27 @@ impl Experiment {
             }
         }
         t.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twins_are_in_double_precision_the_loss_too_where_it_has_one() {
+        let precisions = |loss: &str, scope| {
+            let text = format!(
+                "[experiment]\nabout = 'a'\nf64 = ['seed=0']\n[sweep]\nbase = 'norm-clamp-mlp'\nseeds = 2\nwords = ['task.p=11', 'loss.name={loss}', 'optim.lr=1e-3,2e-3']\n"
+            );
+            let design = Experiment::parse("e", &text).unwrap().design(scope).unwrap().unwrap();
+            let spec = design.spec(1).unwrap();
+            let own = spec.loss.get("precision").map(|_| spec.loss.str("precision").to_string());
+            (spec.train.str("precision").to_string(), own, design.runs())
+        };
+        let of = |p: &str| p.to_string();
+        assert_eq!(precisions("cross-entropy", Scope::Reduced), (of("f32"), Some(of("f32")), 4));
+        assert_eq!(precisions("cross-entropy", Scope::Twins), (of("f64"), Some(of("f64")), 2));
+        assert_eq!(precisions("mse", Scope::Twins), (of("f64"), None, 2));
     }
 }

@@ -44,8 +44,6 @@ pub struct Guard {
 
 /// The budget's share at which the horizon guard looks.
 const SHARE: f64 = 1.0 / 3.0;
-/// The numerics version whose twins kept the precision of the loss.
-const WITHOUT_LOSS: &str = "1";
 /// Draws of the identity guard.
 const PERMUTATIONS: u64 = 200;
 
@@ -268,7 +266,7 @@ fn precision(part: &Part, verdict: Verdict, data: &Data) -> Guard {
     if let Some((e, d)) = &said {
         says += &format!("; the twins alone say {:.4}: {}", e.value, d.verdict.name());
     }
-    if data.said("numerics") == Some(WITHOUT_LOSS) {
+    if data.single_loss() {
         says += "; the loss of these twins is in single precision";
     }
     // A trajectory is chaotic, and one pair may part by chance: then the guard asks for more pairs.

@@ -231,11 +231,6 @@ impl Judged {
         counts
     }
 
-    /// The decided parts whose verdicts do not stand after Holm's adjustment over the paper.
-    pub fn not_after_holm(&self) -> Vec<&str> {
-        self.parts.iter().filter(|p| p.survives_holm() == Some(false)).map(|p| p.part.name.as_str()).collect()
-    }
-
     /// The verdict with what must be said beside it: `partly (3 of 5)`.
     pub fn words(&self) -> String {
         let counts = self.by_verdict();
@@ -261,7 +256,6 @@ impl Judged {
             "ambiguities": c.ambiguities.iter().map(|a| json!({"what": a.what, "resolved": a.resolved, "matters": a.matters, "key": a.key})).collect::<Vec<_>>(),
             "depends": c.depends,
             "verdict": self.verdict.name(),
-            "not_after_holm": self.not_after_holm(),
             "reason": self.reason,
             "rule": self.rule,
             "rule_changed_after_data": self.after_data,

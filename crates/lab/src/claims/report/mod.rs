@@ -181,7 +181,7 @@ fn words(out: &mut String) {
     }
     out.push_str(
         "</dl>\n<p>Guards run by themselves: <em>identity</em> (does the number hold at step 0, or with what it reads dealt out at random?), <em>leak</em> (do training and test share examples, does a number read test labels?), \
-         <em>horizon</em> (would a third of the budget have said something else?), <em>precision</em> (do twins agree that are in double precision but for the loss?).</p>\n</section>\n",
+         <em>horizon</em> (would a third of the budget have said something else?), <em>precision</em> (do twins in double precision agree?).</p>\n</section>\n",
     );
 }
 

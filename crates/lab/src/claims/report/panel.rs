@@ -81,6 +81,8 @@ pub(super) struct Panel {
     pub medians: Vec<(f64, f64, usize)>,
     /// What the paper has: abscissa, value, series.
     pub published: Vec<(f64, f64, usize)>,
+    /// Whether the loss of twins is in single precision.
+    pub single_loss: bool,
     /// Runs without the columns that the picture needs.
     pub without: usize,
     /// Settings for which there is no row.
@@ -347,6 +349,7 @@ fn panel(experiment: &str, about: String, data: &Data, asked: &Asked, parts: &[&
         marks,
         medians,
         published,
+        single_loss: data.single_loss(),
         without,
         more,
         mingled,
@@ -398,7 +401,7 @@ impl Panel {
             marks.push("open triangles, runs that did not get there, at their last step");
         }
         if any(&|m| m.twin && m.sort == Sort::Seen) {
-            marks.push("crosses, twins in double precision but for the loss");
+            marks.push(if self.single_loss { "crosses, twins in double precision but for the loss" } else { "crosses, twins in double precision" });
         }
         if any(&|m| m.twin && m.sort == Sort::Censored) {
             marks.push("dashed triangles, twins that did not get there");
