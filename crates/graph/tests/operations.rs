@@ -260,7 +260,7 @@ fn nothing_subnormal_is_made() {
         let mut m = p.memory();
         p.run(&mut m, &mut [], &feed, Inputs { scalars: &[], seed: 1, step: 2 }, &Sequential);
         let of = |k: usize| &p.output(&m, &feed, k)[..5];
-        assert_eq!(of(0).iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [0.0f32, -0.0, 1e-30 * 1e-7, 2e-38, -0.0].map(f32::to_bits), "{level:?}");
+        assert_eq!(of(0).iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [0.0f32, -0.0, 1e-30 * 1e-7, 2.0 * 1e-38, -0.0].map(f32::to_bits), "{level:?}");
         // e^−87.2 is normal, and a third of it is not; e^−90 never was.
         assert!(of(1)[3] >= f32::MIN_POSITIVE && of(1)[4] == 0.0, "{level:?} {:?}", of(1));
         for k in [2, 3] {
