@@ -27,6 +27,8 @@ pub struct Evaluation {
     pub norms: Vec<f64>,
     /// The learning rate that the next step uses.
     pub lr: f64,
+    /// The angle in degrees between the weights and those that a mark has kept; `None` before the mark, or without one.
+    pub angle: Option<f64>,
     /// How concentrated the Fourier power of the embedding is, for tasks over Z_p.
     pub fourier: Option<Concentration>,
 }
@@ -36,6 +38,8 @@ pub struct Evaluation {
 pub struct Curves {
     /// Names of the parameters, in the order of [`Evaluation::norms`].
     pub names: Vec<String>,
+    /// Whether the run has a mark, and so the column `angle`.
+    pub marks: bool,
     /// Evaluations in order of step.
     pub rows: Vec<Evaluation>,
 }
@@ -50,7 +54,7 @@ impl Curves {
         self.rows.iter().map(|r| r.step).collect()
     }
 
-    /// The column of this name: one of [`Curves::COLUMNS`], or `norm.TENSOR`. `None` for other names; NaN where a run has no such measure.
+    /// The column of this name: one of [`Curves::COLUMNS`], `angle` where there is a mark, or `norm.TENSOR`. `None` for other names; NaN where a run has no such measure.
     pub fn column(&self, name: &str) -> Option<Vec<f64>> {
         let of = |f: fn(&Evaluation) -> f64| Some(self.rows.iter().map(f).collect());
         match name {
@@ -65,6 +69,7 @@ impl Curves {
             "lr" => of(|e| e.lr),
             "fourier_gini" => of(|e| e.fourier.map_or(f64::NAN, |c| c.gini)),
             "fourier_ipr" => of(|e| e.fourier.map_or(f64::NAN, |c| c.ipr)),
+            "angle" if self.marks => of(|e| e.angle.unwrap_or(f64::NAN)),
             other => {
                 let k = other.strip_prefix("norm.").and_then(|n| self.names.iter().position(|m| m == n))?;
                 Some(self.rows.iter().map(|e| e.norms[k]).collect())
@@ -72,9 +77,10 @@ impl Curves {
         }
     }
 
-    /// Every column after `step` with its name: [`Curves::COLUMNS`], then `norm.TENSOR` for each parameter.
+    /// Every column after `step` with its name: [`Curves::COLUMNS`], `angle` where there is a mark, then `norm.TENSOR` for each parameter.
     pub fn columns(&self) -> Vec<(String, Vec<f64>)> {
-        let names = Self::COLUMNS.iter().map(|n| n.to_string()).chain(self.names.iter().map(|n| format!("norm.{n}")));
+        let names =
+            Self::COLUMNS.iter().map(|n| n.to_string()).chain(self.marks.then(|| "angle".to_string())).chain(self.names.iter().map(|n| format!("norm.{n}")));
         names.filter_map(|n| self.column(&n).map(|c| (n, c))).collect()
     }
 

@@ -102,6 +102,8 @@ pub struct Run {
     pub(crate) step: u64,
     pub(crate) budget: u64,
     pub(crate) watch: Watch,
+    /// The states that a mark has kept.
+    pub(crate) marked: Option<Arc<States>>,
     /// The record with an evaluation at a budget off the grid. Forgotten when the run goes on, so that its record is that of an unbroken run.
     pub(crate) ended: Option<Watch>,
     pub(crate) stop: Option<Stop>,
@@ -137,11 +139,12 @@ impl Run {
         let names = params.iter().map(|p| p.name.clone()).collect();
         let penalised = pennydrop_models::select("loss.penalty_on", &setup.loss.strs("penalty_on"), params)?;
         let embedding = embedding(&setup, params);
-        let watch = Watch { curves: Curves { names, rows: Vec::new() }, trackers: trackers(&setup), last: None };
+        let marks = engine.plan().marking().is_some();
+        let watch = Watch { curves: Curves { names, marks, rows: Vec::new() }, trackers: trackers(&setup), last: None };
         let grid = Grid { density: setup.train.size("eval") as u64 };
         let budget = setup.train.size("steps") as u64;
         let levels = vec![Level::detect().name().to_string()];
-        Ok(Run { setup, programs, engine, step: 0, budget, watch, ended: None, stop: None, levels, grid, penalised, embedding })
+        Ok(Run { setup, programs, engine, step: 0, budget, watch, marked: None, ended: None, stop: None, levels, grid, penalised, embedding })
     }
 
     /// The run of `setup` in the state of `snapshot`. Limits, levels and the evaluation grid may differ from those it was made with; a level that was not
@@ -293,7 +296,7 @@ impl Run {
         let step = self.step;
         let train = self.engine.measure(step, Curve::Train, threads);
         let test = self.engine.measure(step, Curve::Test, threads);
-        let values: Vec<Vec<f64>> = (0..self.programs.step.params.len()).map(|i| self.engine.values(i)).collect();
+        let values: Vec<Vec<f64>> = (0..self.programs.step.params.len()).map(|i| self.engine.values(i, None)).collect();
         let squares: Vec<f64> = values.iter().map(|v| v.iter().map(|x| x * x).sum()).collect();
         let e = Evaluation {
             step,
@@ -307,6 +310,7 @@ impl Run {
             norm: squares.iter().sum::<f64>().sqrt(),
             norms: squares.iter().map(|s| s.sqrt()).collect(),
             lr: self.rate(step),
+            angle: self.angle(),
             fourier: self.embedding.as_ref().map(|(k, width, waves)| Concentration::of(&waves.power(&values[*k], *width))),
         };
         let mut watch = self.watch.clone();
@@ -344,7 +348,7 @@ impl Run {
 
     /// Parameters: documented name, shape, row-major values.
     pub fn params(&self) -> impl Iterator<Item = (&str, &[usize], Vec<f64>)> {
-        self.programs.step.params.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), self.engine.values(p.state)))
+        self.programs.step.params.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), self.engine.values(p.state, None)))
     }
 
     /// BLAKE3 (hexadecimal) of every parameter's name, shape and little-endian bytes in the working precision.
@@ -376,7 +380,7 @@ impl Run {
     /// Fourier power of the embedding, for tasks over Z_p.
     pub fn spectrum(&self) -> Option<Spectrum> {
         let (k, width, waves) = self.embedding.as_ref()?;
-        Some(spectrum(&self.programs.step.params[*k].name, &self.engine.values(*k), *width, waves))
+        Some(spectrum(&self.programs.step.params[*k].name, &self.engine.values(*k, None), *width, waves))
     }
 
     /// Inputs, labels, logits and named activations of examples under the present weights, without dropout or noise.

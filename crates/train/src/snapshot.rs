@@ -123,6 +123,11 @@ pub(crate) fn take(run: &Run) -> Snapshot {
             tensors.push(run.engine.tensor(format!("kept{step}.{}", s.name), i, Some(k)));
         }
     }
+    if let Some(marked) = &run.marked {
+        for (i, s) in states.iter().enumerate().filter(|(_, s)| !s.name.starts_with("initial.")) {
+            tensors.push(run.engine.tensor(format!("marked.{}", s.name), i, Some(marked)));
+        }
+    }
     let rows = watch.curves.rows.len();
     let steps = watch.curves.steps().iter().flat_map(|s| s.to_le_bytes()).collect();
     tensors.push(Tensor { name: "curves.step".into(), dtype: DType::U64, shape: vec![rows], bytes: steps });
@@ -188,7 +193,10 @@ pub(crate) fn restore(run: &mut Run, snapshot: &Snapshot) -> Result<(), RestoreE
         kept.insert(step, k.clone());
         Ok(k)
     };
-    let curves = curves(&run.watch.curves.names, &find)?;
+    if run.engine.plan().marking().is_some_and(|(k, _)| run.engine.plan().seen[k].fired.is_some()) {
+        run.marked = Some(Arc::new(run.engine.states_from("marked.", &find).map_err(malformed)?));
+    }
+    let curves = curves(&run.watch.curves, &find)?;
     if let Some(e) = curves.last() {
         if e.step > meta.step {
             return Err(malformed(format!("an evaluation at step {}, after its last step {}", e.step, meta.step)));
@@ -222,7 +230,7 @@ pub(crate) fn restore(run: &mut Run, snapshot: &Snapshot) -> Result<(), RestoreE
 }
 
 /// The curves, from their columns.
-fn curves(names: &[String], find: &dyn Fn(&str) -> Option<Tensor>) -> Result<Curves, RestoreError> {
+fn curves(of: &Curves, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<Curves, RestoreError> {
     let words = |name: &str, dtype: DType| -> Result<Vec<[u8; 8]>, RestoreError> {
         let t = find(name).ok_or_else(|| RestoreError::Malformed(format!("there is no tensor `{name}`")))?;
         let (words, rest) = t.bytes.as_chunks::<8>();
@@ -238,7 +246,9 @@ fn curves(names: &[String], find: &dyn Fn(&str) -> Option<Tensor>) -> Result<Cur
     let (train_accuracy, test_accuracy) = (named("train_accuracy")?, named("test_accuracy")?);
     let (penalty, collapsed, logit_scale) = (named("penalty")?, named("collapsed")?, named("logit_scale")?);
     let (norm, lr, gini, ipr) = (named("norm")?, named("lr")?, named("fourier_gini")?, named("fourier_ipr")?);
-    let norms: Vec<Vec<f64>> = names.iter().map(|n| column(&format!("norm.{n}"))).collect::<Result<_, _>>()?;
+    // A fork may have a mark where the run that it comes from had none.
+    let angle = if of.marks && find("curves.angle").is_some() { named("angle")? } else { vec![f64::NAN; steps.len()] };
+    let norms: Vec<Vec<f64>> = of.names.iter().map(|n| column(&format!("norm.{n}"))).collect::<Result<_, _>>()?;
     let rows = (0..steps.len())
         .map(|i| Evaluation {
             step: steps[i],
@@ -252,8 +262,9 @@ fn curves(names: &[String], find: &dyn Fn(&str) -> Option<Tensor>) -> Result<Cur
             norm: norm[i],
             norms: norms.iter().map(|c| c[i]).collect(),
             lr: lr[i],
+            angle: Some(angle[i]).filter(|a| !a.is_nan()),
             fourier: (!(gini[i].is_nan() && ipr[i].is_nan())).then_some(Concentration { gini: gini[i], ipr: ipr[i] }),
         })
         .collect();
-    Ok(Curves { names: names.to_vec(), rows })
+    Ok(Curves { names: of.names.clone(), marks: of.marks, rows })
 }

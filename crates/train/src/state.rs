@@ -98,8 +98,8 @@ pub(crate) trait Engine: Send {
         threads: &dyn Parallel,
         interrupted: &mut dyn FnMut() -> Option<Interrupt>,
     ) -> Result<Vec<f64>, Interrupt>;
-    /// Values of state `i`.
-    fn values(&self, i: usize) -> Vec<f64>;
+    /// Values of state `i` of `kept`, or of the present.
+    fn values(&self, i: usize, kept: Option<&States>) -> Vec<f64>;
     /// State `i` of `kept`, or of the present.
     fn tensor(&self, name: String, i: usize, kept: Option<&States>) -> Tensor;
     /// States from the tensors called `prefix` and their names, or what is wrong with them. First values that are missing are the present ones.
@@ -376,8 +376,8 @@ impl<T: Word> Engine for Core<T> {
         Ok(seen)
     }
 
-    fn values(&self, i: usize) -> Vec<f64> {
-        self.states[i].iter().map(|x| x.to()).collect()
+    fn values(&self, i: usize, kept: Option<&States>) -> Vec<f64> {
+        kept.and_then(T::unpack).unwrap_or(&self.states)[i].iter().map(|x| x.to()).collect()
     }
 
     fn tensor(&self, name: String, i: usize, kept: Option<&States>) -> Tensor {

@@ -105,7 +105,7 @@ fn a_fork_is_the_run_that_was_so_from_the_beginning() {
 
 #[test]
 fn interrupted_or_not_and_on_any_grid() {
-    let events = "clamp.from=t_mem+7 clamp.factor=1.2 noise.from=train_accuracy>0.3 noise.sigma=0.01 noise.lasts=20 reinit.from=train_loss<0.5 reinit.share=0.1 \
+    let events = "clamp.from=t_mem+7 clamp.factor=1.2 mark.from=train_loss<1 noise.from=train_accuracy>0.3 noise.sigma=0.01 noise.lasts=20 reinit.from=train_loss<0.5 reinit.share=0.1 \
                   change.from=between:50:200 change.set=[optim.lr=0.005] freeze.from=drawn:30:60:90 freeze.lasts=25 freeze.on=[layer0.b] train.steps=400";
     let whole = run(events);
     let fired = whole.fired();
@@ -282,6 +282,40 @@ fn a_nudge_moves_one_weight_by_one_unit_in_the_last_place() {
     assert!(draws.iter().all(|d| d.len() == 1 && d[0].1 == 1), "{draws:?}");
     assert!(draws.iter().collect::<std::collections::BTreeSet<_>>().len() > 2, "{draws:?}");
     assert_eq!(moved("nudge.from=3 nudge.ulps=5"), [(draws[0][0].0, 5)]);
+}
+
+#[test]
+fn a_mark_keeps_weights_and_changes_none() {
+    let words = "mark.from=40 mark.on=[layer0.W,layer1.b] train.steps=90";
+    let (plain, marked) = (run("train.steps=90"), run(words));
+    assert_eq!(marked.weights_hash(), plain.weights_hash());
+    assert!(plain.curves().column("angle").is_none() && plain.curves().columns().iter().all(|c| c.0 != "angle"));
+    let (steps, angle) = (marked.curves().steps(), marked.curves().column("angle").unwrap());
+    assert!(steps.iter().zip(&angle).all(|(s, a)| a.is_nan() == (*s <= 40)), "{angle:?}");
+    // From the cosine, of weights that were reached without a mark.
+    let flat = |r: &Run| ["layer0.W", "layer1.b"].iter().flat_map(|n| tensor(r, n)).collect::<Vec<f64>>();
+    let (a, b) = (flat(&run("train.steps=40")), flat(&plain));
+    let cosine = a.iter().zip(&b).map(|(x, y)| x * y).sum::<f64>() / (norm(&a) * norm(&b));
+    let want = libm::acos(cosine).to_degrees();
+    assert!(want > 5.0 && (angle.last().unwrap() / want - 1.0).abs() < 1e-9, "{angle:?} {want}");
+    // Turned by a clamp in which every tensor keeps its direction, it turns no tensor; a trigger reads it.
+    let one = run("mark.from=t_mem mark.on=[layer0.W] clamp.from=t_mem clamp.hold=each clamp.times=once freeze.from=angle>3 train.steps=400 train.eval=100000");
+    let (angle, at) = (one.curves().column("angle").unwrap(), |name: &str| one.fired().iter().find(|f| f.0 == name).unwrap().1.unwrap() as usize);
+    assert!(angle[at("mark")].is_nan() && angle[at("mark") + 1] < 3.0);
+    assert!(angle[at("freeze")] > 3.0 && angle[at("freeze") - 1] <= 3.0 && angle.last() == Some(&angle[at("freeze")]));
+    // Taken up at any step, before the mark and after it; a fork may have a mark of its own.
+    for at in [30, 41, 77] {
+        let mut again = Run::restore(setup(&format!("{NET} {words}")), &snapshot(words, at)).unwrap();
+        again.advance(&Sequential, &mut Silent);
+        same(&again, &marked);
+    }
+    let mut fork = Run::restore(setup(&format!("{NET} {words}")), &snapshot("train.steps=90", 40)).unwrap();
+    fork.advance(&Sequential, &mut Silent);
+    same(&fork, &marked);
+    let lost = Snapshot { tensors: snapshot(words, 77).tensors.into_iter().filter(|t| t.name != "marked.layer0.W").collect(), ..snapshot(words, 77) };
+    let why = Run::restore(setup(&format!("{NET} {words}")), &lost).err().unwrap().to_string();
+    assert!(why.contains("marked.layer0.W"), "{why}");
+    says("mark.from=4 mark.on=[layer7.W]", &["mark.on", "layer7.W"]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn mistakes_are_named() {
     says(&["run", "quickstart", "clamp.from=5", "clamp.on=[layer9.W]", "--dry-run"], 2, &["clamp.on", "layer9.W"]);
     let ran = call(folder.path(), &["list", "interventions", "clam"]);
     assert!(ran.code == 2 && ran.err.contains("did you mean `clamp`"), "{}", ran.err);
-    for name in ["rescale", "reinit", "nudge", "noise", "freeze", "clamp", "temperature", "change"] {
+    for name in ["rescale", "reinit", "nudge", "noise", "freeze", "clamp", "temperature", "change", "mark"] {
         let ran = call(folder.path(), &["list", "interventions", name]);
         assert!(ran.code == 0 && ran.out.contains(&format!("{name}.from")), "{}", ran.out);
     }

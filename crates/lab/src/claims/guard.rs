@@ -135,7 +135,7 @@ fn dealt(query: &Query, data: &Data) -> Option<(Vec<usize>, Vec<Vec<usize>>)> {
             let of = |key: &str| columns_of(&[query.args.str(key)]).iter().filter_map(|c| place(c)).collect::<Vec<_>>();
             Some(of("x")).filter(|x| !x.is_empty()).unwrap_or_else(|| of("of"))
         }
-        "difference" => place(query.args.str("of")).into_iter().collect(),
+        "difference" | "exponent" => place(query.args.str("of")).into_iter().collect(),
         _ => Vec::new(),
     };
     let runs = selected(query, data, query.twin);

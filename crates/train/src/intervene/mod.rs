@@ -10,6 +10,7 @@
 //! | `clamp` | projects weights to a norm, once or after every step |
 //! | `temperature` | divides the logits that the loss sees by τ |
 //! | `change` | sets numbers of the optimizer or the loss to other values |
+//! | `mark` | changes nothing: keeps the weights, from which the curve `angle` is measured |
 //!
 //! Every row has `from`, a [`When`]; an intervention whose `from` is `never` is no part of a run, nor of its name. It **fires** before the step at which its
 //! trigger holds: what is done once is done then, and what is done at every step begins with that step and is done after it. So a run that
@@ -21,6 +22,7 @@
 mod change;
 mod clamp;
 mod freeze;
+mod mark;
 mod moments;
 mod noise;
 mod nudge;
@@ -30,6 +32,7 @@ mod temperature;
 mod weights;
 mod when;
 
+pub(crate) use mark::angle;
 pub(crate) use weights::{Slices, Weights};
 pub use when::When;
 
@@ -48,7 +51,7 @@ pub struct InterventionRow {
 }
 
 /// In the order in which they act on one step.
-static ROWS: [InterventionRow; 8] = [rescale::ROW, reinit::ROW, nudge::ROW, noise::ROW, freeze::ROW, clamp::ROW, temperature::ROW, change::ROW];
+static ROWS: [InterventionRow; 9] = [rescale::ROW, reinit::ROW, nudge::ROW, noise::ROW, freeze::ROW, clamp::ROW, temperature::ROW, change::ROW, mark::ROW];
 
 /// Every intervention, in the order in which they act.
 pub fn intervention_rows() -> &'static [InterventionRow] {
@@ -86,6 +89,11 @@ pub(crate) trait Action: std::fmt::Debug + Send + Sync {
 
     /// Before a step for which it holds: tensors to be put back after it.
     fn holds(&self) -> &[usize] {
+        &[]
+    }
+
+    /// Tensors whose values are kept when it fires.
+    fn marks(&self) -> &[usize] {
         &[]
     }
 
@@ -201,6 +209,11 @@ impl Plan {
             let memory: Vec<f64> = seen.memory.iter().map(|b| f64::from_bits(*b)).collect();
             act.action.after(w, &memory, At { step, seed: self.seed });
         }
+    }
+
+    /// The intervention that keeps weights, and its number.
+    pub fn marking(&self) -> Option<(usize, &Act)> {
+        self.acts.iter().enumerate().find(|(_, a)| !a.action.marks().is_empty())
     }
 
     /// Whether the intervention called `name` holds for step `step`.

@@ -1,11 +1,12 @@
 //! When the interventions of a run fire: what it asks before every step.
 
-use super::When;
 use super::when::Event;
+use super::{When, angle};
 use crate::crossing::Curve;
 use crate::evaluate::penalty;
 use crate::fourier::Concentration;
 use crate::run::Run;
+use crate::state::States;
 use pennydrop_graph::cpu::Parallel;
 
 impl Run {
@@ -18,7 +19,7 @@ impl Run {
                     self.refer(k);
                 }
                 self.engine.seen()[k].event = Some(0);
-                self.engine.fire(k, 0);
+                self.fire(k);
             }
         }
     }
@@ -44,9 +45,26 @@ impl Run {
             }
             let later = if let When::Event { later, .. } = when { later } else { 0 };
             if self.engine.plan().seen[k].event.is_some_and(|event| self.step >= event + later) {
-                self.engine.fire(k, self.step);
+                self.fire(k);
             }
         }
+    }
+
+    /// Lets intervention `k` fire before the next step.
+    fn fire(&mut self, k: usize) {
+        self.engine.fire(k, self.step);
+        if !self.engine.plan().acts[k].action.marks().is_empty() {
+            self.marked = Some(self.engine.keep());
+        }
+    }
+
+    /// The angle between the present weights and the marked ones.
+    pub(crate) fn angle(&self) -> Option<f64> {
+        let (marked, (_, act)) = (self.marked.as_ref()?, self.engine.plan().marking()?);
+        let on = act.action.marks();
+        let values = |from: Option<&States>| on.iter().map(|i| self.engine.values(*i, from)).collect::<Vec<_>>();
+        let (then, now) = (values(Some(marked)), values(None));
+        Some(angle(then.iter().zip(&now).map(|(a, b)| (a.as_slice(), b.as_slice())))).filter(|a| !a.is_nan())
     }
 
     /// Keeps the present norms as those that intervention `k` refers to.
@@ -84,13 +102,14 @@ impl Run {
                 (train.norm + test.norm) / (train.n + test.n) as f64
             }
             "norm" => self.engine.norms().iter().map(|x| x * x).sum::<f64>().sqrt(),
+            "angle" => self.angle().unwrap_or(f64::NAN),
             "lr" => self.rate(step),
             "penalty" => {
-                let values: Vec<Vec<f64>> = (0..self.programs.step.params.len()).map(|i| self.engine.values(i)).collect();
+                let values: Vec<Vec<f64>> = (0..self.programs.step.params.len()).map(|i| self.engine.values(i, None)).collect();
                 penalty(&self.engine.numbers(step).loss, &self.penalised, &values)
             }
             "fourier_gini" | "fourier_ipr" => self.embedding.as_ref().map_or(f64::NAN, |(k, width, waves)| {
-                let c = Concentration::of(&waves.power(&self.engine.values(*k), *width));
+                let c = Concentration::of(&waves.power(&self.engine.values(*k, None), *width));
                 if name == "fourier_gini" { c.gini } else { c.ipr }
             }),
             other => {

@@ -5,8 +5,8 @@ use pennydrop_models::Param as Tensor;
 use pennydrop_registry::SpecError;
 
 /// What a trigger may watch besides accuracies' own events: the recorded series.
-const SERIES: [&str; 11] =
-    ["train_loss", "test_loss", "train_accuracy", "test_accuracy", "penalty", "collapsed", "logit_scale", "norm", "fourier_gini", "fourier_ipr", "lr"];
+const SERIES: [&str; 12] =
+    ["train_loss", "test_loss", "train_accuracy", "test_accuracy", "penalty", "collapsed", "logit_scale", "norm", "fourier_gini", "fourier_ipr", "lr", "angle"];
 
 /// When an intervention fires.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,20 +1,25 @@
 //! How fast a time grows with a number.
 
-use super::{HALF, OF, OF_EXPONENTS, Statistic, bootstrap, number};
+use super::{HALF, OF_EXPONENTS, Statistic, bootstrap, number};
 use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Default, Kind, Param, Row};
+use pennydrop_registry::{Args, Default, Kind, Param, Row};
 use pennydrop_stats::{Aft, Family, Observation};
 
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
         name: "exponent",
-        summary: "slope of ln time on ln x (power) or on x (exponential), by log-normal regression in which censored runs stay",
+        summary: "slope of ln time, or of the logarithm of a measured column, on ln x (power) or on x (exponential), by log-normal regression in which censored runs stay",
         source: "Kalbfleisch & Prentice (2002), chapter 3",
         params: &[
-            OF,
+            Param {
+                key: "of",
+                kind: Kind::Str,
+                default: Default::Str("t_grok"),
+                doc: "t_mem, t_grok, delay, or a measured column; a run without it is left out",
+            },
             Param { key: "x", kind: Kind::Str, default: Default::Required, doc: "a key, or a measured column" },
             Param { key: "scale", kind: Kind::Choice(&["power", "exponential"]), default: Default::Str("power"), doc: "against ln x, or against x" },
         ],
@@ -22,9 +27,16 @@ pub static STATISTIC: Statistic = Statistic {
     against: false,
     along: false,
     published: number,
-    columns: super::its_x,
+    columns,
     estimate,
 };
+
+const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
+
+fn columns(args: &Args) -> Vec<String> {
+    let of = Some(args.str("of")).filter(|of| !TIMES.contains(of));
+    std::iter::once(args.str("x")).chain(of).map(str::to_string).collect()
+}
 
 /// The slope over a sample: least squares where nothing is censored, which is then the same.
 fn slope(x: &[f64], seen: &[Observation], sample: &[usize]) -> f64 {
@@ -50,12 +62,16 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     for setting in by_setting(&q.runs(data)?) {
         let mut group = Vec::new();
         for run in setting {
-            let (Some(value), Some(o)) = (data.number(run, column), observe(run, of, 0.0)) else { continue };
+            let y = if TIMES.contains(&of) { observe(run, of, 0.0) } else { data.number(run, of).map(Observation::event) };
+            let (Some(value), Some(o)) = (data.number(run, column), y) else { continue };
+            if !TIMES.contains(&of) && o.time <= 0.0 {
+                return Err(NoData(format!("`{of}` is {} in a run, and has no logarithm", o.time)));
+            }
             if power && value <= 0.0 {
                 return Err(NoData(format!("`{column}` is {value} in a run, and has no logarithm")));
             }
             x.push(if power { libm::log(value) } else { value });
-            seen.push(Observation { time: o.time.max(HALF), event: o.event });
+            seen.push(if TIMES.contains(&of) { Observation { time: o.time.max(HALF), event: o.event } } else { o });
             group.push(run);
         }
         if !group.is_empty() {

@@ -61,6 +61,16 @@ fn exponents_are_those_that_were_put_in() {
     let d = data(&[(1.0, [Some(800), Some(800), Some(800)]), (2.0, [Some(400), Some(400), Some(400)]), (4.0, [Some(200), Some(200), Some(200)])]);
     let e = ask(&d, "name = 'exponent'\nx = 'optim.lr'", number(-1.0)).unwrap();
     assert!((e.value + 1.0).abs() < 1e-12, "{e:?}");
+    // Of a column: one run has no value.
+    let mut grown = d.clone();
+    let of = grown.measures.iter().position(|m| m == "norm@end").unwrap();
+    let lr: Vec<f64> = grown.runs.iter().map(|r| grown.number(r, "optim.lr").unwrap()).collect();
+    grown.runs.iter_mut().zip(&lr).for_each(|(r, lr)| r.measured[of] = Some(0.3 * libm::pow(*lr, 1.5)));
+    grown.runs[0].measured[of] = None;
+    let e = ask(&grown, "name = 'exponent'\nof = 'norm@end'\nx = 'optim.lr'", number(1.5)).unwrap();
+    assert!((e.value - 1.5).abs() < 1e-12 && e.n == d.runs.len() - 1, "{e:?}");
+    grown.runs[1].measured[of] = Some(-1.0);
+    assert!(ask(&grown, "name = 'exponent'\nof = 'norm@end'\nx = 'optim.lr'", number(1.5)).is_err());
     let censored = data(&[(1.0, [Some(900), Some(700), None]), (2.0, [Some(390), Some(410), Some(450)]), (4.0, [Some(190), Some(210), Some(200)])]);
     let e = ask(&censored, "name = 'exponent'\nx = 'optim.lr'", number(-1.0)).unwrap();
     assert!(e.censored == 1 && e.value < -0.9 && e.low <= e.value && e.value <= e.high, "{e:?}");
