@@ -316,6 +316,9 @@ fn a_mark_keeps_weights_and_changes_none() {
     let why = Run::restore(setup(&format!("{NET} {words}")), &lost).err().unwrap().to_string();
     assert!(why.contains("marked.layer0.W"), "{why}");
     says("mark.from=4 mark.on=[layer7.W]", &["mark.on", "layer7.W"]);
+    says("mark.from=4 mark.on=[]", &["mark.on"]);
+    says("freeze.from=angle>3", &["freeze.from", "mark"]);
+    says("mark.from=angle>3", &["mark.from", "mark"]);
 }
 
 #[test]

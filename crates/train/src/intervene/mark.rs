@@ -20,7 +20,11 @@ struct Mark(Vec<usize>);
 
 fn make(args: &Args, tensors: &[Tensor]) -> Result<Box<dyn Action>, SpecError> {
     let on = select("mark.on", &args.strs("on"), tensors)?;
-    Ok(Box::new(Mark((0..tensors.len()).filter(|i| on[*i]).collect())))
+    let on: Vec<usize> = (0..tensors.len()).filter(|i| on[*i]).collect();
+    if on.is_empty() {
+        return Err(SpecError::new("mark.on", "no tensor of this network is among them, and nothing has no direction", "all, or a tensor that it has"));
+    }
+    Ok(Box::new(Mark(on)))
 }
 
 impl Action for Mark {

@@ -173,6 +173,13 @@ impl Plan {
                 acts.push(Act { name: row.row.name, when, lasts, action });
             }
         }
+        for act in &acts {
+            let marked = acts.iter().any(|a| a.name != act.name && !a.action.marks().is_empty());
+            if !marked && std::iter::once(&act.when).chain(act.action.reference()).any(When::reads_angle) {
+                let why = "it waits for `angle`, which is measured from a mark, and no other section of this run sets one";
+                return Err(SpecError::new(format!("{}.from", act.name), why, "mark.from=t_mem beside it"));
+            }
+        }
         let seen = vec![Seen::default(); acts.len()];
         Ok(Plan { acts, seen, seed: setup.seeds.noise })
     }

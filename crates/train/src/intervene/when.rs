@@ -111,6 +111,11 @@ impl When {
         }
     }
 
+    /// Whether it watches the curve `angle`, which is there only where a mark is.
+    pub(crate) fn reads_angle(&self) -> bool {
+        matches!(self, When::Event { what: Event::Above(series, _) | Event::Below(series, _), .. } if series == "angle")
+    }
+
     /// Whether it depends on `train.mem_level` or `train.grok_level`.
     pub fn reads_levels(text: &str) -> bool {
         text.trim_start().starts_with("t_mem") || text.trim_start().starts_with("t_grok")
