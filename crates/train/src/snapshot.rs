@@ -118,14 +118,10 @@ pub(crate) fn take(run: &Run) -> Snapshot {
             kept.insert(*after, k);
         }
     }
-    for (step, k) in kept.into_iter().filter(|(step, _)| *step != run.step) {
+    let kept = kept.into_iter().filter(|(step, _)| *step != run.step).map(|(step, k)| (format!("kept{step}."), k));
+    for (prefix, k) in kept.chain(run.marked.as_ref().map(|m| ("marked.".to_string(), m))) {
         for (i, s) in states.iter().enumerate().filter(|(_, s)| !s.name.starts_with("initial.")) {
-            tensors.push(run.engine.tensor(format!("kept{step}.{}", s.name), i, Some(k)));
-        }
-    }
-    if let Some(marked) = &run.marked {
-        for (i, s) in states.iter().enumerate().filter(|(_, s)| !s.name.starts_with("initial.")) {
-            tensors.push(run.engine.tensor(format!("marked.{}", s.name), i, Some(marked)));
+            tensors.push(run.engine.tensor(format!("{prefix}{}", s.name), i, Some(k)));
         }
     }
     let rows = watch.curves.rows.len();

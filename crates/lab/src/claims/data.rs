@@ -295,6 +295,9 @@ impl Data {
     }
 }
 
+/// The times that [`observe`] knows.
+pub const OBSERVED: [&str; 3] = ["t_mem", "t_grok", "delay"];
+
 /// A time of a run as an observation, counted from step `after`: `t_mem`, `t_grok` or `delay`; `None` for a delay of a run that never memorised.
 pub fn observe(run: &Run, of: &str, after: f64) -> Option<Observation> {
     let seen = |t: Option<u64>, from: f64| match t {

@@ -5,7 +5,7 @@
 //! column is the abscissa.
 
 use crate::claims::claim::{Part, Published};
-use crate::claims::data::{Data, Run, by_setting, observe};
+use crate::claims::data::{Data, OBSERVED, Run, by_setting, observe};
 use crate::claims::ledger::Ledger;
 use crate::claims::statistic::{HALF, Term, median};
 use crate::view::axis::short;
@@ -21,8 +21,6 @@ const SERIES: usize = 8;
 const ROWS: usize = 16;
 /// An axis whose values span more than this factor is logarithmic.
 const SPAN: f64 = 5.0;
-const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
-
 /// What a mark is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
@@ -111,7 +109,7 @@ fn asked(part: &Part, data: &Data) -> Asked {
     let of = word("of").unwrap_or_else(|| "t_grok".into());
     let (y, x) = match part.query.statistic.row.name {
         "correlation" => match word("x") {
-            Some(x) if TIMES.contains(&x.as_str()) && !TIMES.contains(&of.as_str()) => (x, Some(of)),
+            Some(x) if OBSERVED.contains(&x.as_str()) && !OBSERVED.contains(&of.as_str()) => (x, Some(of)),
             x => (of, x),
         },
         "fit" => (of, word("with").or_else(|| word("on"))),
@@ -262,7 +260,7 @@ fn plan<'a>(data: &'a Data, runs: &[&Run], keys: &[usize], asked: &Asked) -> Pla
 }
 
 fn panel(experiment: &str, about: String, data: &Data, asked: &Asked, parts: &[&Part]) -> Option<Panel> {
-    let time = TIMES.contains(&asked.y.as_str());
+    let time = OBSERVED.contains(&asked.y.as_str());
     let runs = selected(data, parts);
     let keys = varying(data, &runs, parts, asked.key.as_deref());
     let plan = plan(data, &runs, &keys, asked);

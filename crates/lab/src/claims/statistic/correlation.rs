@@ -3,7 +3,7 @@
 use super::linear::{Term, columns_of};
 use super::{DRAWS, LEVEL, OF_SHARES, Statistic, bootstrap_of, number};
 use crate::claims::claim::Published;
-use crate::claims::data::{Data, NoData, Run};
+use crate::claims::data::{Data, NoData, OBSERVED, Run};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
 use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
@@ -27,11 +27,9 @@ pub static STATISTIC: Statistic = Statistic {
     estimate,
 };
 
-const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
-
 /// What is correlated and is no time.
 fn written(args: &Args) -> Vec<&str> {
-    [args.str("of"), args.str("x")].into_iter().filter(|c| !TIMES.contains(c)).collect()
+    [args.str("of"), args.str("x")].into_iter().filter(|c| !OBSERVED.contains(c)).collect()
 }
 
 fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {

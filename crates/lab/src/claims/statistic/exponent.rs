@@ -2,7 +2,7 @@
 
 use super::{HALF, OF_EXPONENTS, Statistic, bootstrap, number};
 use crate::claims::claim::Published;
-use crate::claims::data::{Data, NoData, Run, by_setting, observe};
+use crate::claims::data::{Data, NoData, OBSERVED, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
 use pennydrop_registry::{Args, Default, Kind, Param, Row};
@@ -31,10 +31,8 @@ pub static STATISTIC: Statistic = Statistic {
     estimate,
 };
 
-const TIMES: [&str; 3] = ["t_mem", "t_grok", "delay"];
-
 fn columns(args: &Args) -> Vec<String> {
-    let of = Some(args.str("of")).filter(|of| !TIMES.contains(of));
+    let of = Some(args.str("of")).filter(|of| !OBSERVED.contains(of));
     std::iter::once(args.str("x")).chain(of).map(str::to_string).collect()
 }
 
@@ -62,16 +60,16 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
     for setting in by_setting(&q.runs(data)?) {
         let mut group = Vec::new();
         for run in setting {
-            let y = if TIMES.contains(&of) { observe(run, of, 0.0) } else { data.number(run, of).map(Observation::event) };
+            let y = if OBSERVED.contains(&of) { observe(run, of, 0.0) } else { data.number(run, of).map(Observation::event) };
             let (Some(value), Some(o)) = (data.number(run, column), y) else { continue };
-            if !TIMES.contains(&of) && o.time <= 0.0 {
+            if !OBSERVED.contains(&of) && o.time <= 0.0 {
                 return Err(NoData(format!("`{of}` is {} in a run, and has no logarithm", o.time)));
             }
             if power && value <= 0.0 {
                 return Err(NoData(format!("`{column}` is {value} in a run, and has no logarithm")));
             }
             x.push(if power { libm::log(value) } else { value });
-            seen.push(if TIMES.contains(&of) { Observation { time: o.time.max(HALF), event: o.event } } else { o });
+            seen.push(if OBSERVED.contains(&of) { Observation { time: o.time.max(HALF), event: o.event } } else { o });
             group.push(run);
         }
         if !group.is_empty() {
