@@ -5,7 +5,7 @@ use crate::claims::claim::Published;
 use crate::claims::data::{Data, NoData, OBSERVED, Run, by_setting, observe};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
-use pennydrop_registry::{Args, Default, Kind, Param, Row};
+use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
 use pennydrop_stats::{Aft, Family, Observation};
 
 pub static STATISTIC: Statistic = Statistic {
@@ -26,10 +26,19 @@ pub static STATISTIC: Statistic = Statistic {
     },
     against: false,
     along: false,
-    published: number,
+    published,
     columns,
     estimate,
 };
+
+/// A column is written SERIES@WHEN: any other word is a time.
+fn published(q: &Query, published: Option<&Published>) -> Result<(), SpecError> {
+    let of = q.args.str("of");
+    if !of.contains('@') && !OBSERVED.contains(&of) {
+        return Err(SpecError::unknown("statistic.of", "time", of, OBSERVED));
+    }
+    number(q, published)
+}
 
 fn columns(args: &Args) -> Vec<String> {
     let of = Some(args.str("of")).filter(|of| !OBSERVED.contains(of));

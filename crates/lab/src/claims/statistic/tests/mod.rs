@@ -69,6 +69,7 @@ fn exponents_are_those_that_were_put_in() {
     grown.runs[0].measured[of] = None;
     let e = ask(&grown, "name = 'exponent'\nof = 'norm@end'\nx = 'optim.lr'", number(1.5)).unwrap();
     assert!((e.value - 1.5).abs() < 1e-12 && e.n == d.runs.len() - 1, "{e:?}");
+    assert!(ask(&grown, "name = 'exponent'\nof = 't_gork'\nx = 'optim.lr'", number(1.5)).unwrap_err().contains("t_grok"));
     grown.runs[1].measured[of] = Some(-1.0);
     assert!(ask(&grown, "name = 'exponent'\nof = 'norm@end'\nx = 'optim.lr'", number(1.5)).is_err());
     let censored = data(&[(1.0, [Some(900), Some(700), None]), (2.0, [Some(390), Some(410), Some(450)]), (4.0, [Some(190), Some(210), Some(200)])]);
