@@ -58,7 +58,7 @@ pub(super) fn show(folder: Option<&Path>, id: &str, as_json: bool) -> Result<u8,
                     let delta = format!("{} [{}, {}]", short(d.delta), short(d.low), short(d.high));
                     let holm = p.holm.map_or("–".into(), short);
                     vec![
-                        short(e.value),
+                        e.words(short),
                         interval,
                         paper,
                         delta,

@@ -211,7 +211,7 @@ impl JudgedPart {
             "verdict": self.verdict.name(),
             "why": self.why,
             "estimate": self.estimate.as_ref().map(|e| json!({
-                "value": finite(e.value), "low": finite(e.low), "high": finite(e.high), "beyond": e.value == f64::INFINITY,
+                "value": finite(e.value), "low": finite(e.low), "high": finite(e.high), "beyond": e.value == f64::INFINITY, "below": e.is_below(),
                 "n": e.n, "censored": e.censored, "scale": scale(e.scale), "note": e.note,
             })),
             "decision": self.decision.as_ref().map(|d| json!({

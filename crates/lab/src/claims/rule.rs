@@ -77,6 +77,22 @@ pub struct Estimate {
     pub note: String,
 }
 
+impl Estimate {
+    /// The number in words, each written by `short`: `> 5000` or `< 0.4` where it is a bound, since a median was not reached.
+    pub fn words(&self, short: impl Fn(f64) -> String) -> String {
+        match () {
+            () if self.value == f64::INFINITY => format!("> {}", short(self.low)),
+            () if self.is_below() => format!("< {}", short(self.high)),
+            () => short(self.value),
+        }
+    }
+
+    /// Whether all that is known is an upper end: a ratio to a time that was not reached.
+    pub fn is_below(&self) -> bool {
+        self.scale == Scale::Log && self.value == 0.0
+    }
+}
+
 /// A verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -229,7 +245,9 @@ fn by_margin(estimate: &Estimate, target: Target, seeds: usize) -> Decision {
         // The exact interval of none or all narrows with the number of runs, every other with its root.
         exact: estimate.scale == Scale::Linear && [(0.0, estimate.low), (1.0, estimate.high)].contains(&(estimate.value, estimate.value)) && spread < 1.0,
     };
-    let more = (verdict == Verdict::Inconclusive).then(|| narrow.more((delta.abs() - margin).abs(), seeds)).flatten();
+    // A median that was not reached takes a longer budget, not more seeds.
+    let open = verdict == Verdict::Inconclusive && delta.is_finite();
+    let more = open.then(|| narrow.more((delta.abs() - margin).abs(), seeds)).flatten();
     Decision { verdict, delta, low: from, high: to, margin, assumed_se: target.se.is_none(), p, more }
 }
 

@@ -22,7 +22,7 @@ fn published(p: &JudgedPart) -> String {
 fn ours(p: &JudgedPart) -> String {
     let Some(e) = &p.estimate else { return "–".into() };
     let number = |x: f64| if x == f64::INFINITY { "∞".into() } else { short(x) };
-    let value = if e.value == f64::INFINITY { format!("> {}", number(e.low)) } else { number(e.value) };
+    let value = e.words(number);
     format!("{value} [{}, {}]", number(e.low), number(e.high))
 }
 

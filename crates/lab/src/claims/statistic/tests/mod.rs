@@ -57,6 +57,36 @@ fn ratios_are_paired_by_seed() {
 }
 
 #[test]
+fn a_ratio_to_a_time_that_was_not_reached_is_a_bound() {
+    let asked =
+        |a: f64, b: f64, d: &Data| ask(d, &format!("name = 'ratio'\nwhere = {{ 'optim.lr' = {a} }}\nagainst = {{ 'optim.lr' = {b} }}"), number(1.0)).unwrap();
+    // None of three by step 1000, against 200, 300, 400: at least 1000/400, and by the other hand at most 400/1000.
+    let mut d = data(&[(1.0, [Some(200), Some(300), Some(400)]), (2.0, [None, None, None])]);
+    let over = asked(2.0, 1.0, &d);
+    assert_eq!((over.value, over.low, over.high), (f64::INFINITY, 2.5, f64::INFINITY), "{over:?}");
+    assert_eq!(over.words(|x| x.to_string()), "> 2.5");
+    let under = asked(1.0, 2.0, &d);
+    assert_eq!((under.value, under.low, under.high), (0.0, 0.0, 0.4), "{under:?}");
+    assert_eq!(under.words(|x| x.to_string()), "< 0.4");
+    let verdict = |e: &Estimate, published: f64| {
+        let target = crate::claims::rule::Target { value: published, se: Some(0.0), margin: None };
+        crate::claims::rule::decide(e, Some(target), 3)
+    };
+    use crate::claims::rule::Verdict::{Inconclusive, NotReproduced};
+    assert_eq!((verdict(&under, 1.0).verdict, verdict(&over, 1.0).verdict), (NotReproduced, NotReproduced));
+    // A published 0.3 is not denied by a bound of 0.4, and no number of seeds would tell: a longer budget would.
+    let open = verdict(&under, 0.3);
+    assert_eq!((open.verdict, open.more), (Inconclusive, None));
+    // Without common seeds as with them.
+    d.runs.iter_mut().skip(3).for_each(|r| r.seeds = r.seeds.map(|s| s + 10));
+    let free = asked(1.0, 2.0, &d);
+    assert_eq!((free.value, free.low, free.high), (0.0, 0.0, 0.4), "{free:?}");
+    // Neither side reached its median: nothing is known.
+    let neither = data(&[(1.0, [None, None, Some(400)]), (2.0, [None, None, None])]);
+    assert!(ask(&neither, "name = 'ratio'\nwhere = { 'optim.lr' = 1 }\nagainst = { 'optim.lr' = 2 }", number(1.0)).is_err());
+}
+
+#[test]
 fn exponents_are_those_that_were_put_in() {
     let d = data(&[(1.0, [Some(800), Some(800), Some(800)]), (2.0, [Some(400), Some(400), Some(400)]), (4.0, [Some(200), Some(200), Some(200)])]);
     let e = ask(&d, "name = 'exponent'\nx = 'optim.lr'", number(-1.0)).unwrap();
