@@ -7,7 +7,7 @@ use crate::claims::data::{Data, NoData, OBSERVED, Run};
 use crate::claims::rule::{Estimate, Scale};
 use crate::claims::statistic::Query;
 use pennydrop_registry::{Args, Default, Kind, Param, Row, SpecError};
-use pennydrop_stats::spearman_correlation;
+use pennydrop_stats::{Correlation, spearman_correlation};
 
 pub static STATISTIC: Statistic = Statistic {
     row: Row {
@@ -72,7 +72,10 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         (i.estimate, i.low, i.high)
     } else {
         let c = spearman_correlation(&x, &y)?;
-        let (low, high) = c.interval(LEVEL)?.unwrap_or((-1.0, 1.0));
+        let (low, high) = match c.interval(LEVEL)? {
+            Some(ends) => ends,
+            None => perfect(c)?,
+        };
         (c.estimate, low, high)
     };
     Ok(Estimate {
@@ -87,4 +90,12 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         relative: false,
         note: "runs with both values only".into(),
     })
+}
+
+/// The interval of a perfect order: from the end that the next best order has, with one pair of neighbours changed, to ±1 itself.
+fn perfect(c: Correlation) -> Result<(f64, f64), NoData> {
+    let n = c.n as f64;
+    let next = c.estimate * (1.0 - 12.0 / (n * (n * n - 1.0)));
+    let ends = Correlation { estimate: next, ..c }.interval(LEVEL)?.unwrap_or((-1.0, 1.0));
+    Ok(if c.estimate > 0.0 { (ends.0, 1.0) } else { (-1.0, ends.1) })
 }

@@ -93,6 +93,14 @@ fn correlations_are_those_of_another_program() {
     assert!(ask(&d, "name = 'correlation'\nof = 'delay'\nx = 'ln norm@t_mem -'", number(0.5)).is_err());
     let e = with(&d, "of = 'norm@600'\nx = 'norm@t_mem'");
     assert!(e.low < e.value && e.value < e.high && e.n == 12, "{e:?}");
+    // A perfect order: 12 values that are correlated with themselves, or with their opposite. One pair of neighbours changed gives 1 − 12/1716, and
+    // tanh(artanh(0.993007) − 1.959964 √(1.5/9)) = 0.965825.
+    d.runs.iter_mut().enumerate().for_each(|(i, r)| r.measured[0] = Some(i as f64));
+    let e = with(&d, "of = 'norm@t_mem'\nx = '3 * norm@t_mem'");
+    assert!(e.value == 1.0 && e.high == 1.0 && (e.low - 0.965_825).abs() < 1e-4, "{e:?}");
+    let e = with(&d, "of = 'norm@t_mem'\nx = '-1 * norm@t_mem'");
+    assert!(e.value == -1.0 && e.low == -1.0 && (e.high + 0.965_825).abs() < 1e-4, "{e:?}");
+    let mut d = six();
     d.runs[3].t_grok = None;
     d.runs[5].measured[0] = Some(f64::NAN);
     let e = with(&d, "of = 't_grok'\nx = 'norm@t_mem'");
