@@ -172,20 +172,22 @@ fn kinds(runs: &[&Run], keys: &[usize]) -> usize {
     runs.iter().map(|r| values(r, keys)).collect::<BTreeSet<_>>().len()
 }
 
+/// Whether a selection of these parts names the key.
+fn named(data: &Data, parts: &[&Part], key: usize) -> bool {
+    let said = |p: &&Part| {
+        let q = &p.query;
+        std::iter::once(&q.filter).chain([&q.against]).chain(&q.along).any(|f| f.words().contains(data.keys[key].as_str()))
+    };
+    parts.iter().any(said)
+}
+
 /// The keys that tell the settings of these runs apart, without those that follow from others; what a claim names stays longest.
 fn varying(data: &Data, runs: &[&Run], parts: &[&Part], prefer: Option<&str>) -> Vec<usize> {
     let mut keys: Vec<usize> = (0..data.keys.len()).filter(|k| kinds(runs, &[*k]) > 1).collect();
-    let named = |k: usize| {
-        let name = data.keys[k].as_str();
-        let said = |p: &&Part| {
-            let q = &p.query;
-            std::iter::once(&q.filter).chain([&q.against]).chain(&q.along).any(|f| f.words().contains(name))
-        };
-        if prefer == Some(name) { 2 } else { usize::from(parts.iter().any(said)) }
-    };
+    let rank = |k: usize| if prefer == Some(data.keys[k].as_str()) { 2 } else { usize::from(named(data, parts, k)) };
     let all = kinds(runs, &keys);
     let mut order = keys.clone();
-    order.sort_by_key(|k| (named(*k), !data.keys[*k].starts_with("train."), kinds(runs, &[*k])));
+    order.sort_by_key(|k| (rank(*k), !data.keys[*k].starts_with("train."), kinds(runs, &[*k])));
     for k in order {
         let rest: Vec<usize> = keys.iter().copied().filter(|o| *o != k).collect();
         if !rest.is_empty() && kinds(runs, &rest) == all {
@@ -219,7 +221,7 @@ struct Plan<'a> {
     mingled: bool,
 }
 
-fn plan<'a>(data: &'a Data, runs: &[&Run], keys: &[usize], asked: &Asked) -> Plan<'a> {
+fn plan<'a>(data: &'a Data, runs: &[&Run], keys: &[usize], asked: &Asked, parts: &[&Part]) -> Plan<'a> {
     if let Some(term) = asked.against.as_deref().and_then(|w| Some((w, Term::parse(w).ok()?))) {
         let by = if kinds(runs, keys) <= SERIES { keys.to_vec() } else { Vec::new() };
         let mingled = by.len() < keys.len();
@@ -229,7 +231,14 @@ fn plan<'a>(data: &'a Data, runs: &[&Run], keys: &[usize], asked: &Asked) -> Pla
     let numbers = keys.iter().copied().filter(|k| runs.iter().all(|r| number(&r.values[*k]).is_some()));
     let wanted = |k: &usize| (asked.key.as_deref() == Some(data.keys[*k].as_str()), kinds(runs, &[*k]), std::cmp::Reverse(*k));
     if let Some(key) = numbers.max_by_key(wanted) {
-        let by: Vec<usize> = keys.iter().copied().filter(|k| *k != key).collect();
+        let mut by: Vec<usize> = keys.iter().copied().filter(|k| *k != key).collect();
+        // What follows from the abscissa and the series together, and from neither, would change along a line: it makes series of its own.
+        for k in (0..data.keys.len()).filter(|k| !keys.contains(k) && named(data, parts, *k)) {
+            if kinds(runs, &[key, k]) > kinds(runs, &[key]) && kinds(runs, &[&by[..], &[k]].concat()) > kinds(runs, &by) {
+                by.push(k);
+            }
+        }
+        by.sort_unstable();
         let (series, cells) = (kinds(runs, &by), kinds(runs, keys));
         // Where no arm has two values of the key, there is nothing to see along it.
         let along = cells > series || by.is_empty();
@@ -263,7 +272,7 @@ fn panel(experiment: &str, about: String, data: &Data, asked: &Asked, parts: &[&
     let time = OBSERVED.contains(&asked.y.as_str());
     let runs = selected(data, parts);
     let keys = varying(data, &runs, parts, asked.key.as_deref());
-    let plan = plan(data, &runs, &keys, asked);
+    let plan = plan(data, &runs, &keys, asked, parts);
     let mut series: Vec<Vec<&str>> = Vec::new();
     let mut names = Vec::new();
     let mut sorted = runs.clone();
@@ -503,6 +512,29 @@ mod tests {
         assert_eq!(value.published, [(0.0, 30.0, 0)]);
         assert_eq!((&scatter.across, scatter.marks.len(), scatter.series.len()), (&Across::Column("ln norm@t_mem".into()), 9, 4));
         assert!((scatter.marks[0].x - libm::log(30.5)).abs() < 1e-12 && scatter.published.is_empty());
+    }
+
+    #[test]
+    fn a_line_joins_no_runs_that_differ_in_what_the_claim_names() {
+        // The rate follows from the factor and the norm together; a line of norm 2 would join the rates 0.001 and 0.002.
+        let mut l = ledger(
+            &part(
+                "{ name = \"order\", of = \"t_grok\", along = [{ \"optim.lr\" = 0.001, \"clamp.norm\" = 1 }, { \"optim.lr\" = 0.002, \"clamp.norm\" = 2 }, { \"optim.lr\" = 0.001, \"clamp.norm\" = 2 }] }",
+                "",
+            ),
+            &[],
+        );
+        let rows = ["1,0.001,1", "1,0.001,2", "2,0.001,1", "2,0.002,2", "3,0.001,1"];
+        let mut csv = String::from(
+            "# schema: pennydrop.claim-runs/1\nrun_id,clamp.factor,optim.lr,clamp.norm,seed_init,seed_split,seed_batch,seed_noise,steps,budget,stop,t_mem,t_grok,wall_s,precision\n",
+        );
+        for (i, row) in rows.iter().enumerate() {
+            csv += &format!("{i:016x},{row},0,0,0,0,1000,10000,grokked,100,900,1.0,f32\n");
+        }
+        l.data.insert("small".into(), Data::parse(&csv).unwrap());
+        let found = all(&l);
+        assert!(matches!(&found[0].across, Across::Key { name, .. } if name == "clamp.factor"), "{found:?}");
+        assert_eq!((found[0].series_key.as_str(), found[0].series.len()), ("optim.lr, clamp.norm", 3), "{found:?}");
     }
 
     #[test]
