@@ -8,7 +8,7 @@ use std::path::Path;
 const EXPERIMENT: &str = r#"
 [experiment]
 about = "a small network, two decays"
-measure = ["norm@start", "norm@t_grok", "norm@test_accuracy>0.5", "norm@rate", "norm@rate:100"]
+measure = ["norm@start", "norm@t_grok", "norm@test_accuracy>0.5", "norm@test_accuracy>1", "norm@rate", "norm@rate:100"]
 full = ["seed=range(0,4)"]
 check = ["optim.weight_decay=3", "seed=0"]
 f64 = []
@@ -48,6 +48,12 @@ experiment = "small"
 statistic = { name = "share", of = "t_grok" }
 published = 1.0
 margin = 0.95
+
+[[part]]
+name = "norm when the accuracy is above 1"
+experiment = "small"
+statistic = { name = "value", of = "norm@test_accuracy>1" }
+published = 1.0
 "#;
 
 fn ledger(folder: &Path) {
@@ -75,6 +81,9 @@ fn a_claim_is_run_judged_checked_and_reported() {
     // More decay shortens the time, and the paper would have it thirty times as long; all runs generalise.
     assert_eq!(judged["parts"][0]["verdict"], "reversed", "{judged}");
     assert_eq!(judged["parts"][1]["verdict"], "reproduced", "{judged}");
+    // The runs are there and never had what this part reads, so more of the same is not what it waits for.
+    assert_eq!(judged["parts"][2]["verdict"], "not testable", "{judged}");
+    assert!(judged["parts"][2]["why"].as_str().unwrap().contains("norm@test_accuracy>1"), "{judged}");
     assert_eq!((&judged["verdict"], &judged["runs"], &judged["rule_changed_after_data"]), (&"partly".into(), &6.into(), &false.into()));
     let csv = at.join("claims/experiments/small.csv");
     let first = fs::read_to_string(&csv).unwrap();

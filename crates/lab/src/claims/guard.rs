@@ -3,7 +3,6 @@
 use crate::claims::claim::{Part, Published};
 use crate::claims::data::{Data, Run};
 use crate::claims::rule::{Decision, Estimate, Target, Verdict, decide};
-use crate::claims::select::Filter;
 use crate::claims::statistic::{OF_TIMES, Query, columns_of, paired, seeds};
 use pennydrop_graph::rng::{Purpose, Stream};
 use pennydrop_stats::{Bootstrap, quantile};
@@ -78,9 +77,7 @@ pub fn guards(part: &Part, estimate: &Estimate, decision: &Decision, data: &Data
 
 /// Runs that a query reads, by their places: those of all its selections.
 fn selected(query: &Query, data: &Data, twin: bool) -> Vec<usize> {
-    let own = std::iter::once(&query.filter).filter(|_| !query.statistic.along);
-    let filters: Vec<&Filter> = own.chain(query.statistic.against.then_some(&query.against)).chain(&query.along).collect();
-    let reads = |r: &Run| r.twin == twin && filters.iter().any(|f| f.holds(data, r) == Ok(true));
+    let reads = |r: &Run| r.twin == twin && query.selections().any(|f| f.holds(data, r) == Ok(true));
     (0..data.runs.len()).filter(|i| reads(&data.runs[*i])).collect()
 }
 

@@ -135,7 +135,7 @@ fn one(ledger: &Ledger, claim: &Claim, leaks: &Leaks) -> Judged {
             let v = combine(&verdicts);
             let identical = |p: &JudgedPart| p.guards.iter().any(|g| g.name == "identity" && g.outcome == Outcome::Failed);
             let v = if v == Verdict::Reproduced && parts.iter().all(identical) { Verdict::Identity } else { v };
-            (v, parts.iter().find_map(|p| p.why.clone()).filter(|_| v == Verdict::Waiting))
+            (v, parts.iter().find_map(|p| p.why.clone()).filter(|_| matches!(v, Verdict::Waiting | Verdict::NotTestable)))
         }
     };
     if missing > 0.0 {
@@ -161,7 +161,11 @@ fn judge_part(ledger: &Ledger, part: &Part, absence: bool, leaks: &Leaks) -> Jud
         Err(name) => return open(format!("the runs of the experiment {name}")),
     };
     match decide_part(part, &part.query, &data) {
-        Err(why) => open(format!("{}: {why}", part.experiment)),
+        // Its runs are there, and what it reads is not in them: no more of the same would help.
+        Err(why) => {
+            let verdict = if part.query.is_answered_by(&data) { Verdict::NotTestable } else { Verdict::Waiting };
+            JudgedPart { verdict, ..open(format!("{}: {why}", part.experiment)) }
+        }
         Ok((estimate, decision)) => JudgedPart {
             verdict: decision.verdict,
             guards: guards(part, &estimate, &decision, &data, absence, &leaks),

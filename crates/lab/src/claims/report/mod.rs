@@ -174,7 +174,7 @@ fn words(out: &mut String) {
             Verdict::NotReproduced => "δ lies wholly outside the margin otherwise",
             Verdict::Inconclusive => "anything else; beside it, about how many more seeds would decide",
             Verdict::Identity => "true by algebra or at step 0, so it says nothing about training",
-            Verdict::NotTestable => "something that it needs was never published",
+            Verdict::NotTestable => "something that it needs is missing: it was never published, or the runs do not have it",
             Verdict::Waiting => "not yet run; beside it, for what it waits and what that costs",
         };
         let _ = writeln!(out, "<dt><span class=\"v {}\">{}</span></dt><dd>{meaning}</dd>", slug(v.name()), v.name());

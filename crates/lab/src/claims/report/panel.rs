@@ -152,9 +152,7 @@ pub(super) fn panels(ledger: &Ledger, parts: &[&Part]) -> (Vec<Panel>, usize) {
 fn selected<'a>(data: &'a Data, parts: &[&Part]) -> Vec<&'a Run> {
     let mut ids = BTreeSet::new();
     for part in parts {
-        let q = &part.query;
-        let one = (!q.statistic.along).then_some(&q.filter);
-        for filter in one.into_iter().chain(q.statistic.against.then_some(&q.against)).chain(&q.along) {
+        for filter in part.query.selections() {
             for twin in [false, true] {
                 ids.extend(data.select(filter, twin).unwrap_or_default().iter().map(|r| r.id.as_str()));
             }
@@ -174,11 +172,7 @@ fn kinds(runs: &[&Run], keys: &[usize]) -> usize {
 
 /// Whether a selection of these parts names the key.
 fn named(data: &Data, parts: &[&Part], key: usize) -> bool {
-    let said = |p: &&Part| {
-        let q = &p.query;
-        std::iter::once(&q.filter).chain([&q.against]).chain(&q.along).any(|f| f.words().contains(data.keys[key].as_str()))
-    };
-    parts.iter().any(said)
+    parts.iter().any(|p| p.query.selections().any(|f| f.words().contains(data.keys[key].as_str())))
 }
 
 /// The keys that tell the settings of these runs apart, without those that follow from others; what a claim names stays longest.

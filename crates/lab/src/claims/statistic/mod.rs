@@ -183,6 +183,17 @@ impl Query {
         if self.point { 2 } else { usual }
     }
 
+    /// Every selection that it reads: those of `along`, or `where` and, if it compares two, `against`.
+    pub(crate) fn selections(&self) -> impl Iterator<Item = &Filter> {
+        let one = (!self.statistic.along).then_some(&self.filter);
+        one.into_iter().chain(self.statistic.against.then_some(&self.against)).chain(&self.along)
+    }
+
+    /// Whether the results have every column and every run that it reads.
+    pub(crate) fn is_answered_by(&self, data: &Data) -> bool {
+        self.columns().iter().all(|c| data.has(c)) && self.selections().all(|f| data.select(f, self.twin).is_ok())
+    }
+
     /// Runs of `where`.
     pub(crate) fn runs<'a>(&self, data: &'a Data) -> Result<Vec<&'a Run>, NoData> {
         Ok(data.select(&self.filter, self.twin)?)
