@@ -6,6 +6,7 @@ use crate::output;
 use pennydrop_lab::campaign::Design;
 use pennydrop_lab::campaign::train::done;
 use pennydrop_lab::claims::experiment::Scope;
+use pennydrop_lab::claims::rule::Verdict;
 use pennydrop_lab::claims::{Claim, Data, Experiment, Ledger, judge};
 use pennydrop_lab::machine::{ENGINE, Machine};
 use pennydrop_lab::words::{count, duration};
@@ -111,7 +112,7 @@ pub(super) fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
     let papers: Vec<&Claim> = ledger.claims.values().filter(|c| claims.iter().any(|w| w.paper == c.paper)).collect();
     let mut judged = judge(&ledger, &papers);
     for j in &judged {
-        if !j.parts.is_empty() && j.parts.iter().all(|p| p.estimate.is_some()) {
+        if !j.parts.is_empty() && j.verdict != Verdict::Waiting {
             write(&target.join(format!("{}.json", j.claim.id())), &j.to_file())?;
         }
     }
