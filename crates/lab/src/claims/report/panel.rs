@@ -205,6 +205,14 @@ fn label(data: &Data, run: &Run, keys: &[usize]) -> String {
     keys.iter().map(|k| format!("{}={}", data.keys[*k], shown(&run.values[*k]))).collect::<Vec<_>>().join(", ")
 }
 
+/// A row's setting in words: what tells it apart, and what else the claim names and this run has. A key that the run does not have says less than those that it
+/// has: `change.from=t_mem`, and not `clamp.times=none`.
+fn in_full(data: &Data, run: &Run, keys: &[usize], runs: &[&Run], parts: &[&Part]) -> String {
+    let varies = |k: &usize| keys.contains(k) || named(data, parts, *k) && kinds(runs, &[*k]) > 1;
+    let had: Vec<usize> = (0..data.keys.len()).filter(varies).filter(|k| run.values[*k] != "–").collect();
+    label(data, run, if had.is_empty() { keys } else { &had })
+}
+
 /// How the runs are laid out.
 struct Plan<'a> {
     across: Across,
@@ -251,7 +259,7 @@ fn plan<'a>(data: &'a Data, runs: &[&Run], keys: &[usize], asked: &Asked, parts:
         let row: Vec<String> = values(run, keys).into_iter().map(str::to_string).collect();
         if !rows.contains(&row) {
             rows.push(row);
-            labels.push(label(data, run, keys));
+            labels.push(in_full(data, run, keys, runs, parts));
         }
     }
     let more = rows.len().saturating_sub(ROWS);
@@ -529,6 +537,24 @@ mod tests {
         let found = all(&l);
         assert!(matches!(&found[0].across, Across::Key { name, .. } if name == "clamp.factor"), "{found:?}");
         assert_eq!((found[0].series_key.as_str(), found[0].series.len()), ("optim.lr, clamp.norm", 3), "{found:?}");
+    }
+
+    #[test]
+    fn a_row_says_what_its_runs_have() {
+        let share = |filter: &str| part(&format!("{{ name = \"share\", of = \"t_grok\", where = {{ {filter} }} }}"), "published = 0.0\nmargin = 0.5");
+        let parts = share("\"change.from\" = \"t_mem\"")
+            + &share("\"clamp.from\" = \"t_mem\", \"clamp.times\" = \"once\"")
+            + &share("\"clamp.from\" = \"t_mem\", \"clamp.times\" = \"every\"");
+        let mut l = ledger(&parts, &[]);
+        let mut csv = String::from(
+            "# schema: pennydrop.claim-runs/1\nrun_id,change.from,clamp.from,clamp.times,seed_init,seed_split,seed_batch,seed_noise,steps,budget,stop,t_mem,t_grok,wall_s,precision\n",
+        );
+        for (i, row) in ["t_mem,–,–", "–,t_mem,once", "–,t_mem,every"].iter().enumerate() {
+            csv += &format!("{i:016x},{row},0,0,0,0,1000,10000,grokked,100,900,1.0,f32\n");
+        }
+        l.data.insert("small".into(), Data::parse(&csv).unwrap());
+        let rows = ["change.from=t_mem", "clamp.from=t_mem, clamp.times=once", "clamp.from=t_mem, clamp.times=every"].map(String::from);
+        assert_eq!(all(&l)[0].across, Across::Rows(rows.to_vec()));
     }
 
     #[test]
