@@ -14,6 +14,7 @@ fn short(x: f64) -> String {
         a if !a.is_finite() => if x > 0.0 { "∞" } else { "−∞" }.to_string(),
         a if a >= 1000.0 => format!("{x:.0}"),
         a if a >= 10.0 => format!("{x:.1}"),
+        a if a > 0.0 && a < 0.01 => format!("{x:.2e}"),
         _ => format!("{x:.3}"),
     }
 }
