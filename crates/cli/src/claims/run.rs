@@ -108,6 +108,7 @@ pub(super) fn run(folder: Option<&Path>, a: &RunArgs) -> Result<u8, Error> {
         // As it reads back, so that a verdict is the same now and later.
         ledger.data.insert(e.name.clone(), Data::parse(&data.to_csv()).map_err(|why| Error::Damaged { path: target.clone(), why })?);
     }
+    ledger.reread()?;
     // New results move Holm's adjustment of every claim of the paper, and may decide another claim: all of them are written anew.
     let papers: Vec<&Claim> = ledger.claims.values().filter(|c| claims.iter().any(|w| w.paper == c.paper)).collect();
     let mut judged = judge(&ledger, &papers);

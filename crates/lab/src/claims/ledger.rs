@@ -50,6 +50,23 @@ impl Ledger {
         }
     }
 
+    /// Reads the results of its folder anew: while one process trains for an hour, another may have written some.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is damaged; the message names it.
+    pub fn reread(&mut self) -> Result<(), Error> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        for name in self.experiments.keys() {
+            let path = folder.join(format!("experiments/{name}.csv"));
+            match std::fs::read_to_string(&path) {
+                Ok(text) => self.data.insert(name.clone(), Data::parse(&text).map_err(|why| Error::Damaged { path, why })?),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => self.data.remove(name),
+                Err(e) => return Err(unread(&path, &e)),
+            };
+        }
+        Ok(())
+    }
+
     /// The copy in the program.
     ///
     /// # Errors
@@ -141,11 +158,14 @@ impl Ledger {
     }
 }
 
+fn unread(path: &Path, e: &std::io::Error) -> Error {
+    Error::System { doing: format!("read {}", path.display()), why: e.to_string() }
+}
+
 fn walk(root: &Path, under: &str, depth: usize, files: &mut BTreeMap<String, String>) -> Result<(), Error> {
     let folder = root.join(under);
-    let system = |path: &Path, e: std::io::Error| Error::System { doing: format!("read {}", path.display()), why: e.to_string() };
-    for entry in std::fs::read_dir(&folder).map_err(|e| system(&folder, e))? {
-        let path = entry.map_err(|e| system(&folder, e))?.path();
+    for entry in std::fs::read_dir(&folder).map_err(|e| unread(&folder, &e))? {
+        let path = entry.map_err(|e| unread(&folder, &e))?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
         let inside = if under.is_empty() { name.to_string() } else { format!("{under}/{name}") };
         if path.is_dir() {
@@ -157,8 +177,32 @@ fn walk(root: &Path, under: &str, depth: usize, files: &mut BTreeMap<String, Str
             if size > LARGEST {
                 return Err(Error::usage(format!("{} has {size} bytes", path.display()), "a file of a ledger has at most 64 MiB"));
             }
-            files.insert(inside, std::fs::read_to_string(&path).map_err(|e| system(&path, e))?);
+            files.insert(inside, std::fs::read_to_string(&path).map_err(|e| unread(&path, &e))?);
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_another_process_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("experiments");
+        std::fs::create_dir(&at).unwrap();
+        std::fs::write(at.join("small.toml"), "[experiment]\nabout = \"a\"\nmeasure = []\n[sweep]\nbase = \"quickstart\"\nseeds = 1\nwords = []\n").unwrap();
+        let mut ledger = Ledger::open(Some(folder.path())).unwrap();
+        assert!(ledger.data.is_empty());
+        let head = "# schema: pennydrop.claim-runs/1\nrun_id,seed_init,seed_split,seed_batch,seed_noise,steps,budget,stop,t_mem,t_grok,wall_s,precision\n";
+        std::fs::write(at.join("small.csv"), format!("{head}{:016x},0,0,0,0,1000,10000,grokked,100,900,1.0,f32\n", 1)).unwrap();
+        ledger.reread().unwrap();
+        assert_eq!(ledger.data["small"].runs.len(), 1);
+        std::fs::write(at.join("small.csv"), "nonsense").unwrap();
+        assert!(ledger.reread().unwrap_err().to_string().contains("small.csv"));
+        std::fs::remove_file(at.join("small.csv")).unwrap();
+        ledger.reread().unwrap();
+        assert!(ledger.data.is_empty());
+    }
 }
