@@ -161,7 +161,7 @@ fn judge_part(ledger: &Ledger, part: &Part, absence: bool, leaks: &Leaks) -> Jud
         Err(name) => return open(format!("the runs of the experiment {name}")),
     };
     match decide_part(part, &part.query, &data) {
-        // Its runs are there, and what it reads is not in them: no more of the same would help.
+        // Its runs are there, and what it reads is not in them, or in too few: it is not the registered runs that it waits for.
         Err(why) => {
             let verdict = if part.query.is_answered_by(&data) { Verdict::NotTestable } else { Verdict::Waiting };
             JudgedPart { verdict, ..open(format!("{}: {why}", part.experiment)) }

@@ -50,19 +50,13 @@ impl Ledger {
         }
     }
 
-    /// Reads the results of its folder anew: while one process trains for an hour, another may have written some.
+    /// Reads the results of its folder anew: while one process trains for an hour, another may have written some. Rules stay those that it was opened with.
     ///
     /// # Errors
-    /// A file that cannot be read or is damaged; the message names it.
+    /// As [`Ledger::open`].
     pub fn reread(&mut self) -> Result<(), Error> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        for name in self.experiments.keys() {
-            let path = folder.join(format!("experiments/{name}.csv"));
-            match std::fs::read_to_string(&path) {
-                Ok(text) => self.data.insert(name.clone(), Data::parse(&text).map_err(|why| Error::Damaged { path, why })?),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => self.data.remove(name),
-                Err(e) => return Err(unread(&path, &e)),
-            };
+        if let Some(folder) = &self.folder {
+            self.data = Ledger::open(Some(folder))?.data;
         }
         Ok(())
     }
@@ -158,14 +152,11 @@ impl Ledger {
     }
 }
 
-fn unread(path: &Path, e: &std::io::Error) -> Error {
-    Error::System { doing: format!("read {}", path.display()), why: e.to_string() }
-}
-
 fn walk(root: &Path, under: &str, depth: usize, files: &mut BTreeMap<String, String>) -> Result<(), Error> {
     let folder = root.join(under);
-    for entry in std::fs::read_dir(&folder).map_err(|e| unread(&folder, &e))? {
-        let path = entry.map_err(|e| unread(&folder, &e))?.path();
+    let system = |path: &Path, e: std::io::Error| Error::System { doing: format!("read {}", path.display()), why: e.to_string() };
+    for entry in std::fs::read_dir(&folder).map_err(|e| system(&folder, e))? {
+        let path = entry.map_err(|e| system(&folder, e))?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
         let inside = if under.is_empty() { name.to_string() } else { format!("{under}/{name}") };
         if path.is_dir() {
@@ -177,7 +168,7 @@ fn walk(root: &Path, under: &str, depth: usize, files: &mut BTreeMap<String, Str
             if size > LARGEST {
                 return Err(Error::usage(format!("{} has {size} bytes", path.display()), "a file of a ledger has at most 64 MiB"));
             }
-            files.insert(inside, std::fs::read_to_string(&path).map_err(|e| unread(&path, &e))?);
+            files.insert(inside, std::fs::read_to_string(&path).map_err(|e| system(&path, e))?);
         }
     }
     Ok(())
