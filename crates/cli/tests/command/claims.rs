@@ -1,6 +1,6 @@
 //! The ledger of claims, on one of its own.
 
-use crate::call;
+use crate::{call, pennydrop};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -160,6 +160,33 @@ fn a_claim_is_run_judged_checked_and_reported() {
     fs::write(&csv, forged.join("\n") + "\n").unwrap();
     let ran = call(at, &["claims", "check"]);
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn what_another_process_writes_meanwhile_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    ledger(at);
+    let long = EXPERIMENT.replace("optim.weight_decay=1,3", "train.stop=steps").replace("train.steps=2000", "train.steps=8000");
+    fs::write(at.join("claims/experiments/long.toml"), long.replace("seeds = 3", "seeds = 1").replace("\"optim.weight_decay=3\", ", "")).unwrap();
+    let other = "[[part]]\nname = \"all\"\nexperiment = \"long\"\nstatistic = { name = \"share\", of = \"t_grok\" }\npublished = 1.0\n";
+    fs::write(at.join("claims/somebody/2.toml"), CLAIM.split("[[part]]").next().unwrap().replace("number = \"1\"", "number = \"2\"") + other).unwrap();
+    assert_eq!(call(at, &["claims", "run", "somebody/1"]).code, 0);
+    // Results of five of the six runs when the other claim's training begins, and of all six when it ends.
+    let csv = at.join("claims/experiments/small.csv");
+    let whole = fs::read_to_string(&csv).unwrap();
+    fs::write(&csv, whole.trim_end().rsplit_once('\n').unwrap().0.to_string() + "\n").unwrap();
+    let mut training = pennydrop(at).args(["claims", "run", "somebody/2", "-q"]).spawn().unwrap();
+    while !at.join("runs/claims/long").exists() {
+        assert!(training.try_wait().unwrap().is_none(), "it ended before it began");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(shown(at)["runs"], 5);
+    assert!(training.try_wait().unwrap().is_none(), "it ended before the results were there");
+    fs::write(&csv, whole).unwrap();
+    assert!(training.wait().unwrap().success());
+    let file = |n: u8| serde_json::from_str::<Value>(&fs::read_to_string(at.join(format!("claims/somebody/{n}.json"))).unwrap()).unwrap();
+    assert_eq!((&file(1)["runs"], &file(2)["runs"]), (&6.into(), &1.into()));
 }
 
 #[test]
