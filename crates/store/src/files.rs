@@ -98,21 +98,26 @@ pub(crate) fn publish_new(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
 pub(crate) fn open_if_there(path: &Path) -> Result<Option<(File, u64)>, Error> {
     // Below something that is no folder there is nothing either.
     let missing = |e: &io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let checked = |meta: fs::Metadata| {
+        if !meta.is_file() {
+            let what = "it is not a plain file".to_string();
+            return Err(Error::Unsupported { path: path.to_path_buf(), what, advice: "copy its content to a plain file first" });
+        }
+        if meta.len() > LARGEST_FILE {
+            return Err(Error::TooLarge { path: path.to_path_buf(), what: format!("{} bytes, and the limit is {LARGEST_FILE}", meta.len()) });
+        }
+        Ok(meta.len())
+    };
     // Looked at before it is opened: opening a pipe would wait for its other end.
-    let meta = match fs::metadata(path) {
-        Ok(m) => m,
+    match fs::metadata(path) {
+        Ok(meta) => checked(meta)?,
         Err(e) if missing(&e) => return Ok(None),
         Err(e) => return Err(Error::reading(path, e)),
     };
-    if !meta.is_file() {
-        let what = "it is not a plain file".to_string();
-        return Err(Error::Unsupported { path: path.to_path_buf(), what, advice: "copy its content to a plain file first" });
-    }
-    if meta.len() > LARGEST_FILE {
-        return Err(Error::TooLarge { path: path.to_path_buf(), what: format!("{} bytes, and the limit is {LARGEST_FILE}", meta.len()) });
-    }
-    match File::open(path) {
-        Ok(f) => Ok(Some((f, meta.len()))),
+    // And looked at again: another may have been published under its name in between, and the length must be that of the file that is read.
+    let opened = File::open(path).and_then(|file| file.metadata().map(|meta| (file, meta)));
+    match opened {
+        Ok((file, meta)) => Ok(Some((file, checked(meta)?))),
         Err(e) if missing(&e) => Ok(None),
         Err(e) => Err(Error::reading(path, e)),
     }
@@ -179,6 +184,32 @@ mod tests {
         assert!(publish_new(&dir.path().join("b"), b"other").unwrap());
         assert_eq!(read(&path).unwrap(), b"2nd");
         assert_eq!(names(dir.path()).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_published_anew_meanwhile_is_read_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, temp) = (dir.path().join("a"), dir.path().join(".tmp-a"));
+        let both = [("short", "x".repeat(10)), ("long", "y".repeat(99))];
+        let both = both.map(|(name, text)| (dir.path().join(name), text));
+        both.iter().for_each(|(source, text)| fs::write(source, text).unwrap());
+        // As `publish` does, without the time that new content takes.
+        let publish = |i: usize| {
+            fs::hard_link(&both[i % 2].0, &temp).unwrap();
+            fs::rename(&temp, &path).unwrap();
+        };
+        publish(0);
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (1..50_000).for_each(publish);
+                over.store(true, Ordering::SeqCst);
+            });
+            while !over.load(Ordering::SeqCst) {
+                let text = read(&path).unwrap();
+                assert!(both.iter().any(|(_, whole)| whole.as_bytes() == text), "{} bytes", text.len());
+            }
+        });
     }
 
     #[test]
