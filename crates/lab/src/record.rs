@@ -498,8 +498,11 @@ pub fn curve_table(run_id: &str, curves: &Curves, walls: &BTreeMap<u64, f64>) ->
     t.f64("wall_s", steps.iter().map(|s| walls.get(s).copied()))
 }
 
-/// Writes a small file whole or not at all: a temporary one, flushed, renamed.
-pub(crate) fn publish(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes a small file whole or not at all: a temporary one that no other process has, flushed, renamed.
+///
+/// # Errors
+/// [`Error::Write`] if it cannot be written; what was there before is still there.
+pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::io::Write;
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
     let temporary = path.with_file_name(format!(".tmp-{name}-{}", std::process::id()));

@@ -133,10 +133,8 @@ fn notes(ledger: &Ledger, j: &Judged) -> Vec<&'static str> {
 
 /// Writes a file whole or not at all, with its folder.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.to_path_buf(), source };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: path.to_path_buf(), source })?;
     }
-    let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path)).map_err(failed)
+    pennydrop_lab::record::publish(path, text.as_bytes())
 }
