@@ -91,7 +91,7 @@ impl Experiment {
         for m in &measure {
             crate::view::measure::Measure::parse(m)?;
         }
-        Ok(Experiment {
+        let experiment = Experiment {
             name: name.to_string(),
             about: text(own, "about", "experiment.about")?,
             measure,
@@ -103,7 +103,12 @@ impl Experiment {
             base: Base { label: name.to_string(), entries },
             sweep,
             table,
-        })
+        };
+        // Before anything is registered under it: words that make no sweep would be found when its runs are wanted.
+        for over in [&[][..], &experiment.full, &experiment.check, &experiment.f64] {
+            Sweep::parse(&experiment.words(&[over]))?;
+        }
+        Ok(experiment)
     }
 
     /// Words over the file's: what is said in `over` holds, and a seed replaces the file's seeds.
@@ -196,6 +201,19 @@ impl Experiment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_make_no_sweep_are_refused_when_read() {
+        let parse = |full: &str, words: &str| {
+            let text = format!("[experiment]\nabout = 'a'\nfull = [{full}]\n[sweep]\nbase = 'norm-separation'\nseeds = 2\nwords = [{words}]\n");
+            Experiment::parse("e", &text).map(|_| ()).map_err(|e| e.key)
+        };
+        assert_eq!(parse("'seed=range(0,4)'", "'optim.lr=1e-3,2e-3'"), Ok(()));
+        // What ends a run is the same for a whole sweep.
+        let stops = "'zip(optim.lr=1e-3,2e-3 train.stop_evals=5,10)'";
+        assert_eq!(parse("", stops), Err("train.stop_evals".into()));
+        assert_eq!(parse(stops, "'task.p=11'"), Err("train.stop_evals".into()));
+    }
 
     #[test]
     fn twins_are_in_double_precision_the_loss_too_where_it_has_one() {

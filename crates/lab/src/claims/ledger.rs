@@ -179,6 +179,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_registered_experiment_makes_a_campaign() {
+        use crate::claims::experiment::Scope;
+        let ledger = Ledger::open(None).unwrap();
+        assert!(ledger.experiments.len() > 40);
+        for e in ledger.experiments.values() {
+            for scope in [Scope::Reduced, Scope::Full, Scope::Check, Scope::Twins] {
+                let made = e.design(scope).and_then(|d| d.map(|d| (0..d.settings.len()).try_for_each(|i| d.spec(i).map(|_| ()))).transpose());
+                made.unwrap_or_else(|why| panic!("{} ({scope:?}): {why}", e.name));
+            }
+        }
+    }
+
+    #[test]
     fn results_of_another_process_are_seen() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("experiments");
