@@ -38,6 +38,6 @@ fn estimate(q: &Query, data: &Data, _: Option<&Published>) -> Result<Estimate, N
         no_effect: None,
         margin: OF_TIMES,
         relative: false,
-        note: if i.estimate.is_finite() { coverage(seen.len()).unwrap_or_default() } else { "the median was not reached".into() },
+        note: i.estimate.is_infinite().then(|| "the median was not reached".into()).into_iter().chain(coverage(seen.len())).collect::<Vec<_>>().join("; "),
     })
 }

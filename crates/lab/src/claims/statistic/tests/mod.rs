@@ -45,6 +45,7 @@ fn medians_keep_the_censored() {
     assert_eq!((e.value, e.low, e.high, e.n, e.censored), (300.0, 100.0, f64::INFINITY, 3, 1));
     let e = ask(&d, "name = 'time'\nwhere = { 'optim.lr' = 2 }", number(1.0)).unwrap();
     assert!(e.value.is_infinite() && e.low == 500.0, "{e:?}");
+    assert_eq!(e.note, "the median was not reached; the interval of a median of 3 runs covers 75 % at most");
     let e = ask(&d, "name = 'time'\nof = 'delay'\nwhere = { 'optim.lr' = '<2' }", number(1.0)).unwrap();
     assert_eq!(e.value, 290.0);
 }
