@@ -183,7 +183,7 @@ pub struct Decision {
 /// Half of a normal interval of 95 % in standard errors.
 const Z: f64 = 1.959_963_984_540_054;
 /// More seeds than anybody would train.
-const MOST: f64 = 1e6;
+const MOST: f64 = 1e4;
 
 /// Decides. `seeds` is the number of seeds a setting that the estimate rests on.
 pub fn decide(estimate: &Estimate, target: Option<Target>, seeds: usize) -> Decision {

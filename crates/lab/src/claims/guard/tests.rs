@@ -111,6 +111,7 @@ fn shared_examples_are_counted() {
     let time = part("{ name = 'time' }", "number", "500");
     assert_eq!(leak(&time, &[(outcome, says)]).outcome, Outcome::Passed);
     assert_eq!(leak(&time, &[(Outcome::Passed, "0 of 9".into()), (Outcome::Failed, "3 of 9".into())]).outcome, Outcome::Failed);
+    assert_eq!(leak(&time, &[(Outcome::Passed, "0 of 9".into()), (Outcome::Passed, "0 of 9".into())]).says, "0 of 9");
     let unknown = leak(&time, &[(Outcome::Passed, "0 of 9".into()), (Outcome::NotApplicable, "its data cannot be made".into())]);
     assert_eq!((unknown.outcome, unknown.says.as_str()), (Outcome::NotApplicable, "0 of 9; its data cannot be made"));
 }
