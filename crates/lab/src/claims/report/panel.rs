@@ -125,17 +125,19 @@ fn asked(part: &Part, data: &Data) -> Asked {
 
 /// The pictures of these parts, and how many more there would be.
 pub(super) fn panels(ledger: &Ledger, parts: &[&Part]) -> (Vec<Panel>, usize) {
-    let mut groups: Vec<(&str, Asked, Vec<&Part>)> = Vec::new();
-    for part in parts {
-        let Ok(data) = ledger.results(part) else { continue };
-        let a = asked(part, &data);
-        let same = |g: &&mut (&str, Asked, Vec<&Part>)| g.0 == part.experiment && g.1.y == a.y && g.1.against == a.against;
-        match groups.iter_mut().find(same) {
+    let read = parts.iter().filter_map(|part| Some((*part, asked(part, ledger.results(part).ok()?.as_ref()))));
+    let read: Vec<(&Part, Asked)> = read.collect();
+    // Drawn together, and from the results of the part that reads most experiments: one of several experiments shows the others' runs beside it.
+    let mut groups: Vec<(&Part, Asked, Vec<&Part>)> = Vec::new();
+    for (part, a) in &read {
+        let holds = |(other, b): &&(&Part, Asked)| b.y == a.y && b.against == a.against && part.experiments().all(|e| other.experiments().any(|o| o == e));
+        let most = read.iter().filter(holds).map(|r| r.0).rev().max_by_key(|p| p.experiments().count()).unwrap_or(part);
+        match groups.iter_mut().find(|g| g.0.experiment == most.experiment && g.1.y == a.y && g.1.against == a.against) {
             Some(group) => {
-                group.1.key = group.1.key.take().or(a.key);
+                group.1.key = group.1.key.take().or(a.key.clone());
                 group.2.push(part);
             }
-            None => groups.push((&part.experiment, a, vec![part])),
+            None => groups.push((most, a.clone(), vec![part])),
         }
     }
     let more = groups.len().saturating_sub(MOST);
@@ -143,7 +145,7 @@ pub(super) fn panels(ledger: &Ledger, parts: &[&Part]) -> (Vec<Panel>, usize) {
         let all = part.experiments().filter_map(|e| ledger.experiments.get(e));
         all.map(|e| e.about.as_str()).collect::<Vec<_>>().join("; ")
     };
-    let draw = |(e, a, parts): &(&str, Asked, Vec<&Part>)| panel(e, about(parts[0]), ledger.results(parts[0]).ok()?.as_ref(), a, parts);
+    let draw = |(most, a, parts): &(&Part, Asked, Vec<&Part>)| panel(&most.experiment, about(most), ledger.results(most).ok()?.as_ref(), a, parts);
     let panels = groups.iter().take(MOST).filter_map(draw).collect();
     (panels, more)
 }
@@ -502,6 +504,27 @@ mod tests {
         for word in ["9 runs", "1 censored", "open triangles, runs that did not", "crosses, twins in double", "hollow diamonds"] {
             assert!(caption.contains(word), "{word}: {caption}");
         }
+    }
+
+    #[test]
+    fn what_one_of_several_experiments_decides_stands_beside_the_others() {
+        let on = |experiment: &str, factor: f64, published: &str| {
+            let time = part(&format!("{{ name = \"time\", of = \"t_grok\", where = {{ \"clamp.factor\" = {factor}, \"optim.lr\" = 0.001 }} }}"), published);
+            time.replace("\"small\"", &format!("{experiment:?}"))
+        };
+        let slope = "{ name = \"exponent\", of = \"t_grok\", x = \"clamp.factor\", scale = \"power\" }";
+        let both = part(slope, "published = 5").replace("\"small\"", "\"small + other\"");
+        let mut ledger = ledger(&(on("small", 1.0, "published = 800") + &on("other", 1.3, "published = 9000") + &both), &RUNS);
+        let mut other = ledger.data["small"].clone();
+        other.runs.retain(|r| r.values[0] == "1.3");
+        ledger.data.get_mut("small").unwrap().runs.retain(|r| r.values[0] == "1");
+        ledger.experiments.insert("other".into(), Experiment::parse("other", EXPERIMENT).unwrap());
+        ledger.data.insert("other".into(), other);
+        let found = all(&ledger);
+        let [p] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((p.experiment.as_str(), &p.across), ("small + other", &Across::Key { name: "clamp.factor".into(), values: vec![1.0, 1.3] }));
+        assert_eq!((p.marks.len(), p.medians.len()), (9, 4));
+        assert_eq!(p.published.iter().map(|m| (m.0, m.1)).collect::<Vec<_>>(), [(1.0, 800.0), (1.3, 9000.0)]);
     }
 
     #[test]
