@@ -433,6 +433,14 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_asked_for_ten_thousand_seeds() {
+        let near = |value: f64| decide(&estimate(value, value - 0.1, value + 0.1, Scale::Linear, None), at(0.0, 0.25), 8);
+        // A hundredth from the margin takes 10² · 8 seeds, a thousandth 100² · 8.
+        assert!(near(0.24).more.is_some_and(|n| (790..=793).contains(&n)), "{:?}", near(0.24));
+        assert_eq!((near(0.249).verdict, near(0.249).more), (Verdict::Inconclusive, None));
+    }
+
+    #[test]
     fn a_share_of_all_needs_as_many_runs_as_the_exact_interval_says() {
         // 6 of 6: the exact lower end is 0.541; n of n comes above 0.98 at n = ln 0.025 / ln 0.98 = 183.
         let all = decide(&estimate(1.0, 0.5407, 1.0, Scale::Linear, None), at(1.0, 0.02), 6);
