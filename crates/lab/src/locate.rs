@@ -59,12 +59,15 @@ pub fn find(prefix: &str, out: Option<&Path>) -> Result<Found, Error> {
             let near = nearest(prefix, all.iter().map(String::as_str)).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             Err(Error::usage(
                 format!("there is no run `{prefix}` among the {} of {place}{near}", all.len()),
-                "`pennydrop show` lists the runs of runs/, and --out names another campaign folder",
+                "`pennydrop show` lists the runs of runs/, and --out (of `intervene`: --of) names another campaign folder",
             ))
         }
         many => {
             let ids = many.iter().take(6).map(|(f, id)| format!("{id} in {}", f.display())).collect::<Vec<_>>().join(", ");
-            Err(Error::usage(format!("`{prefix}` is the beginning of {} runs: {ids}", many.len()), "give more of the id, or the folder with --out"))
+            Err(Error::usage(
+                format!("`{prefix}` is the beginning of {} runs: {ids}", many.len()),
+                "give more of the id, or the folder with --out (of `intervene`: --of)",
+            ))
         }
     }
 }
